@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
 
+import msgspec
+
 from jmmc.core.errors import StoreError
 from jmmc.core.model import Dialect, Push, Receipt, Refusal
 from jmmc.stores.sqlite import archive
@@ -15,6 +17,26 @@ from jmmc.stores.sqlite.transaction import transaction
 
 _REMEMBERED = 150_000  # Sessions, each about 440 bytes: if more go on, each push costs a SELECT.
 _ROWS = 1000  # In one statement; SQLite binds 32,766 values at the most.
+_STORED = (
+    "SELECT json_group_array(json_array(session, id, conf, uid,"
+    " (SELECT coalesce(max(seq), -1) FROM samples WHERE session = sessions.id),"
+    " EXISTS (SELECT 1 FROM packed WHERE session = sessions.id)))"
+    " FROM sessions WHERE session IN (SELECT value FROM json_each(?))"
+)
+"""In one value: a thread waits for the interpreter after each row that it reads."""
+_OPEN = (
+    "INSERT INTO sessions (session, conf, uid, dialect, began)"
+    " SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?)"
+)
+_ENDS = (
+    "SELECT json_group_array((SELECT seq FROM samples AS last"
+    " WHERE session = value ->> 0 AND seq >= value ->> 1 AND NOT EXISTS"
+    " (SELECT 1 FROM samples WHERE session = last.session AND seq = last.seq + 1)"
+    " ORDER BY seq LIMIT 1)) FROM json_each(?)"
+)
+_ENCODE = msgspec.json.Encoder().encode
+_STORED_ROWS = msgspec.json.Decoder(list[tuple[str, int, str, str, int, bool]], strict=False)
+_ENDS_ROW = msgspec.json.Decoder(list[int])
 
 
 class Appender:
@@ -94,19 +116,22 @@ class Appender:
         try:
             with transaction(connection):
                 self._forget_after_other_writers(connection)
+                self._find_or_open(connection, pushes)
                 rows: list[SampleRow] = []
-                answers = [self._add_rows(connection, push, rows) for push in pushes]
+                answers = [self._add_rows(push, rows) for push in pushes]
                 for start in range(0, len(rows), _ROWS):
                     _insert(connection, rows[start : start + _ROWS])
-                return [
-                    answer
-                    if isinstance(answer, Receipt | Refusal)
-                    else Receipt(_end_of_run(connection, *answer))
+                resent = [answer for answer in answers if isinstance(answer, tuple)]
+                ends = iter(_ends_of_runs(connection, resent))
+                receipts = [
+                    Receipt(next(ends)) if isinstance(answer, tuple) else answer
                     for answer in answers
                 ]
         except BaseException:
             self._remembered.clear()
             raise
+        self._forget_oldest()
+        return receipts
 
     def _forget_after_other_writers(self, connection: sqlite3.Connection) -> None:
         """Forget every session if another process has written, or the file is another one.
@@ -119,11 +144,34 @@ class Appender:
             self._remembered.clear()
             self._seen = state
 
-    def _add_rows(
-        self, connection: sqlite3.Connection, push: Push, rows: list[SampleRow]
-    ) -> "Receipt | Refusal | tuple[int, int]":
+    def _find_or_open(self, connection: sqlite3.Connection, pushes: Sequence[Push]) -> None:
+        """Remember the sessions of these pushes: unpacked, or new if one of the pushes may open it.
+
+        The statements are as many for a thousand sessions as for one: after each of them this
+        thread waits for the interpreter, and a busy event loop gives it away once a millisecond.
+        """
+        unknown: set[str] = set()
+        for push in pushes:
+            if push.session in self._remembered:
+                self._remembered.move_to_end(push.session)
+            else:
+                unknown.add(push.session)
+        if not unknown:
+            return
+        stored = _stored_sessions(connection, unknown)
+        unknown -= stored.keys()
+        opened: dict[str, Push] = {}
+        for push in pushes:
+            if push.opens and push.session in unknown:
+                opened.setdefault(push.session, push)
+        if opened:
+            _open_sessions(connection, opened.values())
+            stored |= _stored_sessions(connection, opened)
+        self._remembered |= stored
+
+    def _add_rows(self, push: Push, rows: list[SampleRow]) -> "Receipt | Refusal | tuple[int, int]":
         """Add the push's rows; answer its receipt, or (session, last seq) of a late resend."""
-        session = self._find_or_open(connection, push)
+        session = self._remembered.get(push.session)
         if session is None:
             return Refusal.UNKNOWN_SESSION
         if not session.belongs_to(push):
@@ -141,38 +189,9 @@ class Appender:
             return Receipt(None)
         return (session.key, seq) if resent else Receipt(seq, gap)
 
-    def _find_or_open(
-        self, connection: sqlite3.Connection, push: Push
-    ) -> "_RememberedSession | None":
-        """The push's session, unpacked; a new one if the push may open it."""
-        session = self._remembered.get(push.session)
-        if session is not None:
-            self._remembered.move_to_end(push.session)
-            return session
-        row = connection.execute(
-            "SELECT id, conf, uid, (SELECT max(seq) FROM samples WHERE session = sessions.id),"
-            " EXISTS (SELECT 1 FROM packed WHERE session = sessions.id)"
-            " FROM sessions WHERE session = ?",
-            [push.session],
-        ).fetchone()
-        if row is not None:
-            key, room, browser_id, last, is_packed = row
-            if is_packed:
-                last = archive.unpack(connection, key)
-            session = _RememberedSession(key, room, browser_id, 0 if last is None else last + 1)
-        elif push.opens:
-            made = connection.execute(
-                "INSERT INTO sessions (session, conf, uid, dialect, began) VALUES (?, ?, ?, ?, ?)",
-                [push.session, push.room, push.browser_id, push.dialect.value, push.samples[0].ts],
-            )
-            assert made.lastrowid is not None
-            session = _RememberedSession(made.lastrowid, push.room, push.browser_id, 0)
-        else:
-            return None
-        self._remembered[push.session] = session
-        if len(self._remembered) > _REMEMBERED:
+    def _forget_oldest(self) -> None:
+        while len(self._remembered) > _REMEMBERED:
             self._remembered.popitem(last=False)
-        return session
 
 
 class _RememberedSession:
@@ -190,6 +209,28 @@ class _RememberedSession:
         return self.room == push.room and self.browser_id == push.browser_id
 
 
+def _stored_sessions(
+    connection: sqlite3.Connection, sessions: Iterable[str]
+) -> dict[str, _RememberedSession]:
+    """Those of these sessions that are stored, unpacked."""
+    (text,) = connection.execute(_STORED, [_ENCODE([*sessions]).decode()]).fetchone()
+    return {
+        session: _RememberedSession(
+            key, room, browser_id, (archive.unpack(connection, key) if is_packed else last) + 1
+        )
+        for session, key, room, browser_id, last, is_packed in _STORED_ROWS.decode(text)
+    }
+
+
+def _open_sessions(connection: sqlite3.Connection, pushes: Iterable[Push]) -> None:
+    """Store the sessions that these pushes open."""
+    values = [
+        (push.session, push.room, push.browser_id, push.dialect.value, push.samples[0].ts)
+        for push in pushes
+    ]
+    connection.execute(_OPEN, [_ENCODE(values).decode()])
+
+
 def _insert(connection: sqlite3.Connection, rows: Sequence[SampleRow]) -> None:
     connection.execute(_insert_statement(len(rows)), list(chain.from_iterable(rows)))
 
@@ -200,13 +241,9 @@ def _insert_statement(rows: int) -> str:
     return f"INSERT OR IGNORE INTO samples (session, seq, ts, marks, readings) VALUES {values}"
 
 
-def _end_of_run(connection: sqlite3.Connection, session: int, seq: int) -> int:
-    """The last seq of the run without gaps that `seq` is in."""
-    later = connection.execute(
-        "SELECT seq FROM samples WHERE session = ? AND seq > ? ORDER BY seq", [session, seq]
-    )
-    for (following,) in later:
-        if following != seq + 1:
-            break
-        seq = following
-    return seq
+def _ends_of_runs(connection: sqlite3.Connection, resent: Sequence[tuple[int, int]]) -> list[int]:
+    """For each session and seq, the last seq of the run without gaps that the seq is in."""
+    if not resent:
+        return []
+    (text,) = connection.execute(_ENDS, [_ENCODE(resent).decode()]).fetchone()
+    return _ENDS_ROW.decode(text)
