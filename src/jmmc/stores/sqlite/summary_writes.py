@@ -1,7 +1,7 @@
 """Writes summaries, their names, and rollups, on the writer's connection."""
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
@@ -18,7 +18,9 @@ from jmmc.stores.sqlite.transaction import transaction
 from jmmc.stores.summary_columns import JSON_COLUMNS, SUMMARY_COLUMNS, column, json_columns
 
 _PRUNED = 500  # Summaries per transaction: some 5 MB.
-_TOGETHER = 50  # Rows of a statement.
+_TOGETHER = 50  # Names of a statement,
+_ROWS = 32  # and summaries, at the most,
+_LARGE = 50_000  # of fewer bytes: a usual one has 3,000.
 _ENCODE = msgspec.json.Encoder().encode
 _columns_of = attrgetter(*SUMMARY_COLUMNS)
 
@@ -72,13 +74,28 @@ def put_summaries(
             [cast(int, row[began]) for row in rows],
             [cast(str, row[session]) for row in rows],
         )
-        for start in range(0, len(rows), _TOGETHER):
-            _put_rows(connection, rows[start : start + _TOGETHER])
+        for part in _parts(rows):
+            _put_rows(connection, part)
         for start in range(0, len(names), _TOGETHER):
             part = names[start : start + _TOGETHER]
             connection.execute(_names_statement(len(part)), list(chain.from_iterable(part)))
         # A sample may have come since the session was read: then the session stays dirty.
         connection.execute(_COVERED, [_ENCODE(covered).decode()])
+
+
+def _parts(rows: Sequence[tuple[object, ...]]) -> Iterator[Sequence[tuple[object, ...]]]:
+    """Parts of 32, 16, 8, 4, 2 or 1 rows, and of one row where its summary is large.
+
+    These are few different statements: each keeps its values until it has others.
+    """
+    small = [row for row in rows if len(cast(bytes, row[-1])) < _LARGE]
+    start = 0
+    while left := len(small) - start:
+        size = min(_ROWS, 1 << left.bit_length() - 1)
+        yield small[start : start + size]
+        start += size
+    if start < len(rows):
+        yield from ([row] for row in rows if len(cast(bytes, row[-1])) >= _LARGE)
 
 
 def _put_rows(connection: sqlite3.Connection, rows: Sequence[tuple[object, ...]]) -> None:
@@ -89,7 +106,7 @@ def _put_rows(connection: sqlite3.Connection, rows: Sequence[tuple[object, ...]]
         connection.execute(f"INSERT OR REPLACE {_INTO} {', '.join([_ROW] * len(rows))}", values)
 
 
-@lru_cache(maxsize=_TOGETHER)
+@lru_cache(maxsize=_ROWS)
 def _rows_statement(rows: int) -> str:
     return f"INSERT {_INTO} {', '.join([_ROW] * rows)}{_GOES_ON}"
 
