@@ -49,6 +49,8 @@ class Proxies:
         self._trusted: list[IPv4Network | IPv6Network] = [ip_network(item) for item in trusted]
         # Parsing costs 3 µs an address; a browser comes back from the same one every 30 s.
         self._cached = lru_cache(maxsize=65_536)(self._origin)
+        self.is_trusted = lru_cache(maxsize=4096)(self._is_trusted)
+        """Whether the other end of a connection is one of these proxies; `peer` is its address."""
 
     def client(self, peer: str | None, forwarded: str | None) -> Address | None:
         """The address of the browser, None when it is unknown; see `origin`."""
@@ -66,8 +68,7 @@ class Proxies:
             forwarded = forwarded[-_LONGEST_CHAIN:].partition(",")[2]
         return self._cached(peer, forwarded)
 
-    def is_trusted(self, peer: str | None) -> bool:
-        """Whether the other end of a connection is one of these proxies."""
+    def _is_trusted(self, peer: str | None) -> bool:
         address = _parse(peer)
         return address is not None and self._trusts(address)
 
