@@ -8,7 +8,7 @@ import pytest
 from jmmc.core.calendar import Calendar, Period
 from jmmc.core.timestamps import zone_of
 from jmmc.quality.filters import SummaryFilter
-from jmmc.quality.usage import UsageRow, UsageSums, by_length, median_of, people_of, usage_of
+from jmmc.quality.usage import UsageCounter, UsageRow, UsageSums, by_length, median_of, people_of
 
 _PARIS, _UTC, _DELHI = ZoneInfo("Europe/Paris"), ZoneInfo("UTC"), ZoneInfo("Asia/Kolkata")
 
@@ -32,7 +32,10 @@ def _sums(
         for start, end in Calendar(period, zone).periods(*window)
     ]
     lanes = {stay.session: (f"[[{stay.began},{stay.ended},1]]", "[]") for stay in stays}
-    return usage_of(sorted(stays, key=lambda stay: stay.began), spans, lanes, SummaryFilter())
+    counter = UsageCounter(spans, SummaryFilter())
+    for part in (stays[1::2], stays[::2]):  # In any order.
+        counter.add(part, lanes)
+    return counter.results()
 
 
 def _rows(

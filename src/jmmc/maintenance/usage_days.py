@@ -8,8 +8,9 @@ its people go, too: an estimate of their number stays.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -26,15 +27,19 @@ from jmmc.quality.usage import (
     BEFORE,
     ROW_COLUMNS,
     Spans,
+    UsageCounter,
     UsageRow,
     UsageSums,
-    usage_of,
 )
 from jmmc.settings import Settings
 from jmmc.stores import Lease, Reports, Store
 
 _T = TypeVar("_T")
-_Run = Callable[[Callable[[], _T]], Awaitable[_T]]
+
+
+class _Run(Protocol):
+    async def __call__(self, function: Callable[[], _T], /) -> _T: ...
+
 
 _log = logger(__name__)
 
@@ -47,6 +52,7 @@ _REST = 0.001  # Seconds after every few milliseconds of counting.
 _DAY_BREAK = 0.05  # Seconds between two days, in which pushes are stored.
 _LEASE, _LEASE_SECONDS = "usage", 600
 _TOGETHER = 240  # Days of rollups read at a time.
+_LANE_COLUMNS = ("lane", "segments")
 
 
 def _rest() -> None:
@@ -74,30 +80,37 @@ def is_affected(bounds: Bounds, stale_day: int) -> bool:
 
 
 async def read_usage(
-    reports: Reports,
-    spans: Spans,
-    selection: SummaryFilter,
-    run: "_Run[list[UsageSums]]",
-    pause: Callable[[], None],
+    reports: Reports, spans: Spans, selection: SummaryFilter, run: _Run, pause: Callable[[], None]
 ) -> list[UsageSums]:
-    """The use of neighbouring spans of time, from summaries.
+    """The use of neighbouring spans of time, from summaries, which are read in parts.
 
     `run` runs a long computation in a thread, which leaves the interpreter to others in `pause`.
     """
     around = msgspec.structs.replace(
         selection, since=spans[0][0] - BEFORE, until=spans[-1][1] + AFTER, attempts=None
     )
-    found = await reports.facts(ROW_COLUMNS, around)
-    lanes: dict[str, tuple[str, str]] = {}
     has_dimension = any(getattr(selection, name) is not None for name in DIMENSIONS)
-    ends = sorted({end for span in spans for end in span})
-    for at in [None] if has_dimension else ends:
-        part = around if at is None else msgspec.structs.replace(around, since=at, until=at + 1)
-        part = msgspec.structs.replace(part, attempts=False)
-        for session, lane, segments in await reports.facts(("session", "lane", "segments"), part):
-            lanes[session] = lane, segments
-    rows = map(UsageRow._make, found)
-    return await run(lambda: usage_of([*rows], spans, lanes, selection, pause=pause))
+    lanes = {} if has_dimension else await _lanes_at(reports, spans, around)
+    names = (*ROW_COLUMNS, *_LANE_COLUMNS) if has_dimension else ROW_COLUMNS
+    counter = UsageCounter(spans, selection, pause=pause)
+    async for columns in reports.columns(names, around):
+        values, tracks = columns[: len(ROW_COLUMNS)], columns[len(ROW_COLUMNS) :]
+        if has_dimension:
+            lanes = dict(zip(columns[0], zip(*tracks, strict=True), strict=True))
+        await run(partial(counter.add, map(UsageRow, *values), lanes))
+    return await run(counter.results)
+
+
+async def _lanes_at(
+    reports: Reports, spans: Spans, around: SummaryFilter
+) -> dict[str, tuple[str, str]]:
+    """Lane and segments of the sessions that cross an end of a span."""
+    found: dict[str, tuple[str, str]] = {}
+    for end in sorted({end for span in spans for end in span}):
+        at_end = msgspec.structs.replace(around, since=end, until=end + 1, attempts=False)
+        for session, lane, segments in await reports.facts(("session", *_LANE_COLUMNS), at_end):
+            found[session] = lane, segments
+    return found
 
 
 class UsageDays:

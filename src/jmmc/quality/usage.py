@@ -7,6 +7,7 @@ joins are those of all sessions, as everywhere.
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from msgspec import Struct, field
@@ -14,7 +15,7 @@ from msgspec import Struct, field
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.intervals import Replicates, groups_of
 from jmmc.quality.joins import JoinOutcome, JoinSums, join_events, outcome_at, step_buckets
-from jmmc.quality.meetings import by_room, split
+from jmmc.quality.meetings import split
 from jmmc.quality.outcomes import ATTEMPTS
 from jmmc.quality.peaks import Presence, peak
 from jmmc.quality.people import (
@@ -192,40 +193,70 @@ class _Sums:
         )
 
 
-def usage_of(
-    rows: Sequence[UsageRow],
-    spans: Spans,
-    lanes: Mapping[str, tuple[str, str]],
-    selection: SummaryFilter,
-    *,
-    pause: Callable[[], None] = lambda: None,
-) -> list[UsageSums]:
-    """The use of each of these spans, from all sessions up to `BEFORE` and `AFTER` them.
+class UsageCounter:
+    """Counts the use of each of some spans, from all sessions up to `BEFORE` and `AFTER` them.
 
-    `rows` are by `began`. `lanes` has lane and segments, as stores return them, of sessions that
-    cross an end of a span, or have time that the selection leaves out. `pause` is called
-    after every few milliseconds of work.
+    Sessions come in parts, in any order; of each little is kept until the end, when the meetings
+    are known. `pause` is called after every few milliseconds of work.
     """
-    tracks = {session: track_of(*lane) for session, lane in lanes.items()}
-    fitting = {session: _fitting(track, selection) for session, track in tracks.items()}
-    counts = _Spans(spans)
-    stays = []
-    for number, row in enumerate(rows):
-        if not number % _ROWS:
-            pause()
-        own = fitting.get(row.session)
-        groups = groups_of(row.browser_id, row.room, row.began)
-        counts.add_joins(row, own, groups)
-        if row.outcome in ATTEMPTS or (own is not None and not own and row.began < row.ended):
-            continue
-        counts.add_grades(row, own, groups)
-        stays.append(row)
-    for room_stays in by_room(stays).values():
-        pause()
-        for meeting in split(room_stays):
-            if max(stay.ended for stay in meeting) - meeting[0].began >= LEAST_SECONDS:
-                counts.add_meeting(meeting, fitting)
-    return counts.results()
+
+    def __init__(
+        self, spans: Spans, selection: SummaryFilter, *, pause: Callable[[], None] = lambda: None
+    ) -> None:
+        self._selection = selection
+        self._pause = pause
+        self._counts = _Spans(spans)
+        self._stays: dict[str, list[_Stay]] = {}  # By room.
+        self._texts: dict[str, str] = {}  # Equal ones are kept once.
+
+    def add(self, rows: Iterable[UsageRow], lanes: Mapping[str, tuple[str, str]]) -> None:
+        """Count more sessions.
+
+        `lanes` has lane and segments, as stores return them, of those that cross an end of a span,
+        or have time that the selection leaves out.
+        """
+        for number, row in enumerate(rows):
+            if not number % _ROWS:
+                self._pause()
+            lane = lanes.get(row.session)
+            own = None if lane is None else _fitting(track_of(*lane), self._selection)
+            groups = groups_of(row.browser_id, row.room, row.began)
+            self._counts.add_joins(row, own, groups)
+            if row.outcome in ATTEMPTS or (own is not None and not own and row.began < row.ended):
+                continue
+            self._counts.add_grades(row, own, groups)
+            self._stays.setdefault(row.room, []).append(self._stay_of(row, own))
+
+    def results(self) -> list[UsageSums]:
+        """The use of each span, when there are no more sessions."""
+        for stays in self._stays.values():
+            self._pause()
+            for meeting in split(sorted(stays, key=_began)):
+                if max(stay.ended for stay in meeting) - meeting[0].began >= LEAST_SECONDS:
+                    self._counts.add_meeting(meeting)
+        return self._counts.results()
+
+    def _stay_of(self, row: UsageRow, own: Sequence[Piece] | None) -> "_Stay":
+        return _Stay(
+            self._texts.setdefault(row.browser_id, row.browser_id),
+            self._texts.setdefault(row.jitsi_meeting_id, row.jitsi_meeting_id),
+            row.began,
+            row.ended,
+            tuple((piece.start, piece.end) for piece in own) if own else (),
+        )
+
+
+class _Stay(NamedTuple):
+    """What a meeting needs of a session. `parts` is the time that the selection has, () for all."""
+
+    browser_id: str
+    jitsi_meeting_id: str
+    began: int
+    ended: int
+    parts: tuple[tuple[int, int], ...]
+
+
+_began = attrgetter("began")
 
 
 class _Spans:
@@ -235,6 +266,7 @@ class _Spans:
         self._spans = spans
         self._starts = [start for start, _ in spans]
         self._sums = [_Sums() for _ in spans]
+        self._meetings = 0
 
     def results(self) -> list[UsageSums]:
         """The sums of each span."""
@@ -271,15 +303,11 @@ class _Spans:
         for place, cut in cuts.items():
             _add_cut(self._sums[place], groups, cut)
 
-    def add_meeting(
-        self, meeting: Sequence[UsageRow], fitting: Mapping[str, Sequence[Piece]]
-    ) -> None:
+    def add_meeting(self, meeting: Sequence[_Stay]) -> None:
         """Count a meeting and its stays."""
         began, ended = _EVER, -_EVER
         for stay in meeting:
-            own = fitting.get(stay.session)
-            present = [(piece.start, piece.end) for piece in own] if own else []
-            present = present or [(stay.began, stay.ended)]
+            present = stay.parts or ((stay.began, stay.ended),)
             began, ended = min(began, present[0][0]), max(ended, present[-1][1])
             for start, end in present:
                 for place, cut_start, cut_end in self._cut(start, end):
@@ -292,7 +320,8 @@ class _Spans:
         if (first := self._at(began)) is not None:
             first.meetings += 1
             first.meeting_minutes[_minutes(ended - began)] += 1
-        name = meeting[0].session
+        self._meetings += 1
+        name = str(self._meetings)
         for place, start, end in self._cut(began, ended):
             sums = self._sums[place]
             sums.continuing += sums is not first
