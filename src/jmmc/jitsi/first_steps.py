@@ -14,6 +14,7 @@ from jmmc.settings import Settings
 StepName = Literal["script", "push", "user", "https", "retention", "alerts"]
 
 _EXAMPLE = "https://metrics.example.org"
+_PAGES = "the https pages of Jitsi Meet"
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
@@ -62,18 +63,35 @@ def user_step(roles: Collection[str]) -> Step:
 
 
 def https_step(settings: Settings, *, is_https: bool = False) -> Step:
-    """Whether browsers reach the server by HTTPS: by `public_url`, or by a request that came so."""
+    """Whether browsers reach the server by HTTPS: by `public_url`, or by a request that came so.
+
+    Browsers block what an https page loads by http from another machine (mixed content).
+    """
     paste = f'public_url = "{_EXAMPLE}"'
-    url = urlsplit(settings.public_url)
-    if is_https or url.scheme == "https":
+    if _is_blocked(settings.push_url):
+        what = f"https: push_url is {settings.push_url}"
+        hint = f"browsers block http in {_PAGES}: push_url needs https, or to be relative"
+        return Step("https", False, Finding("warn", what, hint), 'push_url = "push"')
+    if is_https or settings.public_url.startswith("https:"):
         what = f"https: {settings.public_url or 'requests come by https'}"
         return Step("https", True, Finding("ok", what), paste)
-    hint = "browsers load no http script into the https pages of Jitsi Meet"
-    if settings.public_url and url.hostname not in _LOCAL:
+    hint = f"browsers block http in {_PAGES}: a proxy with TLS in front, and its URL in public_url"
+    if _is_blocked(settings.public_url):
         finding = Finding("warn", f"https: public_url is {settings.public_url}", hint)
+    elif settings.public_url or settings.demo:
+        finding = Finding("ok", "https: not needed by browsers on this machine itself")
+    elif not set(settings.trusted_proxies) <= {"127.0.0.1/32", "::1/128"}:
+        hint = "check it with --url, or set public_url to the URL of the proxy"
+        finding = Finding("ok", "https: left to trusted_proxies", hint)
     else:
-        finding = Finding("ok", "https: public_url names no https address", hint)
+        finding = Finding("warn", "https: public_url names no https address", hint)
     return Step("https", False, finding, paste)
+
+
+def _is_blocked(url: str) -> bool:
+    """Whether a browser blocks this URL in an https page."""
+    parts = urlsplit(url)
+    return parts.scheme == "http" and parts.hostname not in _LOCAL
 
 
 def retention_step(settings: Settings) -> Step:

@@ -53,7 +53,7 @@ async def inspect(settings: Settings, *, url: str | None = None) -> AsyncIterato
     if "*" in settings.allowed_origins:
         hint = "list your Jitsi Meet origin in allowed_origins if only it should push"
         yield Finding("ok", "origins: any page may push, without credentials", hint)
-    yield https_step(settings).finding
+    yield https_step(settings, is_https=(url or "").startswith("https:")).finding
     yield alerts_step(settings).finding
     for finding in _report(settings):
         yield finding

@@ -2,7 +2,9 @@
 
 import re
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
+
+import pytest
 
 from jmmc.accounts import tokens, users
 from jmmc.jitsi.first_steps import StepName, alerts_step, https_step, push_step, user_step
@@ -83,8 +85,34 @@ def test_findings_say_what_is_missing_and_how_to_mend_it() -> None:
     assert alerts_step(Settings.of(alerts=rules)).finding.verdict == "warn"
     assert user_step(["viewer"]).done is False
     assert user_step(["viewer", "admin"]).finding.what == "users: 2 people may sign in"
-    assert https_step(Settings.of(public_url="http://metrics.example.org")).finding.verdict == (
-        "warn"
-    )
-    assert https_step(Settings.of(), is_https=True).done
     assert push_step(None).finding.hint.startswith("join a room")
+
+
+@pytest.mark.parametrize(
+    ("settings", "verdict", "done"),
+    [
+        ({}, "warn", False),
+        ({"public_url": "http://metrics.example.org"}, "warn", False),
+        ({"public_url": "https://metrics.example.org"}, "ok", True),
+        ({"public_url": "http://localhost:8080"}, "ok", False),
+        ({"demo": True}, "ok", False),
+        ({"trusted_proxies": "127.0.0.1,10.0.0.0/8"}, "ok", False),
+        (
+            {"public_url": "https://m.example.org", "push_url": "http://m.example.org/push"},
+            "warn",
+            False,
+        ),
+        ({"public_url": "https://m.example.org", "push_url": "/metrics/push"}, "ok", True),
+    ],
+)
+def test_a_collector_that_https_pages_cannot_reach_is_warned_of(
+    settings: dict[str, Any], verdict: str, done: bool
+) -> None:
+    """Browsers block active mixed content, except from the machine itself."""
+    step = https_step(Settings.of(**settings))
+    assert (step.finding.verdict, step.done) == (verdict, done)
+    assert bool(step.finding.hint) == (verdict == "warn" or "trusted_proxies" in settings)
+
+
+def test_requests_that_come_by_https_need_no_further_step() -> None:
+    assert https_step(Settings.of(), is_https=True).done
