@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -75,3 +77,46 @@ async def test_closing_ends_tasks_also_while_they_wait_for_their_restart() -> No
     await asyncio.sleep(0.02)
     await asyncio.wait_for(supervisor.close(), 5)
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "jmmc-alerts"]
+
+
+_HOST = """
+import asyncio, threading, time
+from jmmc.core.supervision import Supervisor
+
+async def work():
+    while True:
+        try:
+            await asyncio.to_thread(time.sleep, 0.001)
+        except RuntimeError as error:
+            print(error)
+            raise
+        began.set()
+
+async def main():
+    Supervisor().start("summaries", work)
+
+began = threading.Event()
+loop = asyncio.new_event_loop()
+threading.Thread(target=loop.run_forever, daemon=True).start()
+asyncio.run_coroutine_threadsafe(main(), loop).result()
+began.wait(10)
+threading.Thread(target=time.sleep, args=(0.5,)).start()  # The interpreter waits for it.
+"""
+
+
+def test_a_task_of_a_host_that_ends_without_closing_the_collector_ends_silently() -> None:
+    """As under WSGI servers, where the event loop is a thread that nobody stops."""
+    done = subprocess.run([sys.executable, "-c", _HOST], capture_output=True, text=True, timeout=60)
+    assert "cannot schedule new futures" in done.stdout
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+async def test_a_runtime_error_of_a_running_host_is_a_failure() -> None:
+    async def work() -> None:
+        raise RuntimeError("a bug")
+
+    supervisor = Supervisor()
+    supervisor.start("summaries", work)
+    (state,) = supervisor.states
+    await _until(lambda: state.failures > 1)
+    await supervisor.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from jmmc.core.logging import logger
@@ -86,7 +87,11 @@ class Supervisor:
 
 
 async def keep_running(state: TaskState, work: Callable[[], Awaitable[None]]) -> None:
-    """Do `work`, again after a pause whenever it raises, until it returns; note it in `state`."""
+    """Do `work`, again after a pause whenever it raises, until it returns; note it in `state`.
+
+    A host that runs the loop in a thread may end without a `close`: then work ends, too, with the
+    first thread that it asks for.
+    """
     clock = asyncio.get_running_loop().time
     pause = _FIRST_PAUSE
     while True:
@@ -97,6 +102,8 @@ async def keep_running(state: TaskState, work: Callable[[], Awaitable[None]]) ->
             return
         except Exception as error:
             raise_if_cancelled()
+            if isinstance(error, RuntimeError) and _interpreter_is_ending():
+                return
             state.fail(error)
             _log.exception("background_task_failed", task=state.name, restart_seconds=pause)
         finally:
@@ -108,3 +115,13 @@ async def keep_running(state: TaskState, work: Callable[[], Awaitable[None]]) ->
 
 def _clear(state: TaskState) -> None:
     state.error = None
+
+
+def _interpreter_is_ending() -> bool:
+    """Whether Python has ended the threads of all executors, the first step of its own end."""
+    try:
+        with ThreadPoolExecutor(1) as executor:
+            executor.submit(int)
+    except RuntimeError:
+        return True
+    return False
