@@ -14,7 +14,7 @@ import pytest
 
 from jmmc.server.connections import HEAD, MOST_HEADERS
 from tests.support.raw_http import request, send, valid_push
-from tests.support.servers import Serve
+from tests.support.servers import PREFIX, Serve
 from tests.support.waiting import wait_until
 
 _BODY_TIMEOUT = 1.0
@@ -130,8 +130,9 @@ def test_a_request_head_over_64_kib_gets_431(serve: Serve) -> None:
     assert serve.memory() - before < 20
     for size, status in ((HEAD - 200, 200), (HEAD, 431)):
         assert send(serve, request(valid_push(), f"X-Long: {'a' * size}"))[0] == status
-    for count, status in ((MOST_HEADERS - 1, 200), (MOST_HEADERS, 431), (10_000, 431)):
-        many = b"GET /healthz HTTP/1.1\r\nConnection: close\r\n" + b"A: b\r\n" * count + b"\r\n"
+    head = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    for count, status in ((MOST_HEADERS - 2, 200), (MOST_HEADERS - 1, 431), (10_000, 431)):
+        many = head + b"A: b\r\n" * count + b"\r\n"
         assert send(serve, many)[0] == status
 
 
@@ -305,6 +306,39 @@ def test_unusual_http_gets_an_allowed_status(serve: Serve, name: str) -> None:
     assert status in allowed, content
     assert b"elsewhere" not in content
     assert send(serve, request(valid_push()))[0] == 200
+
+
+_HOSTS = {
+    "missing": ("1.1", [], 400),
+    "missing in HTTP/1.0, which has none": ("1.0", [], 200),
+    "one": ("1.1", ["metrics.example.org"], 200),
+    "one with a port": ("1.1", ["metrics.example.org:8443"], 200),
+    "an IPv4 address": ("1.1", ["192.0.2.1"], 200),
+    "an IPv6 address": ("1.1", ["[2001:db8::1]:8080"], 200),
+    "an underscore": ("1.1", ["jmmc_1:8080"], 200),
+    "empty, for a target without a host": ("1.1", [""], 200),
+    "two": ("1.1", ["localhost", "evil.example"], 400),
+    "two alike": ("1.1", ["localhost", "localhost"], 400),
+    "two in HTTP/1.0": ("1.0", ["localhost", "localhost"], 400),
+    "two names": ("1.1", ["localhost evil.example"], 400),
+    "a path": ("1.1", ["localhost/evil"], 400),
+    "a user": ("1.1", ["me@localhost"], 400),
+    "a port of letters": ("1.1", ["localhost:http"], 400),
+    "an open bracket": ("1.1", ["[2001:db8::1"], 400),
+    "a letter of no ASCII": ("1.1", ["caf\xe9.example"], 400),
+}
+
+
+@pytest.mark.parametrize("path", ["healthz", "push"])
+@pytest.mark.parametrize("name", _HOSTS)
+def test_a_request_has_exactly_one_valid_host(serve: Serve, name: str, path: str) -> None:
+    """RFC 9112, section 3.2, and the grammar of RFC 3986, section 3.2.2."""
+    version, hosts, status = _HOSTS[name]
+    content = valid_push() if path == "push" else b""
+    method = "POST" if path == "push" else "GET"
+    lines = [f"{method} {PREFIX}/{path} HTTP/{version}", *(f"Host: {host}" for host in hosts)]
+    lines += ["Connection: close", f"Content-Length: {len(content)}", "", ""]
+    assert send(serve, "\r\n".join(lines).encode("latin-1") + content)[0] == status
 
 
 def test_pipelined_requests_are_answered_in_order(serve: Serve) -> None:

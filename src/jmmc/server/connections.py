@@ -10,6 +10,7 @@ A push that has arrived whole is handed to the app without an ASGI task (`push_a
 """
 
 import logging
+import re
 import resource
 from collections.abc import Iterable
 from functools import lru_cache, partial
@@ -34,6 +35,7 @@ STALLED = 60.0
 _MOST_PIPELINED = 4  # Requests of a connection that are parsed while an earlier one is answered.
 _MOST_UNREAD = 65_536  # Bytes of further ones. No browser or proxy sends any.
 _END_OF_HEAD = b"\r\n\r\n"
+_HOST = re.compile(rb"([\w.~!$&'()*+,;=%-]*|\[[\w:.%~-]+\])(:\d{0,5})?", re.ASCII)
 _FILES = 65_536  # Open files: one a connection. The default limit under systemd is 1024.
 _BAD = "Invalid HTTP request received."  # uvicorn's message.
 
@@ -146,12 +148,22 @@ class Connection(SingleWriteProtocol):
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """See `HttpToolsProtocol`. Raises `ValueError` if the head is too large (status 431)."""
+        """See `HttpToolsProtocol`.
+
+        Raises `ValueError` if the head is too large (status 431), or if its Host is missing in
+        HTTP/1.1, doubled or malformed (400): RFC 9112, section 3.2.
+        """
         # The exact size is computed only if the head may be too large.
         if self._head + self._arrived > HEAD and self._size() > HEAD:
             self._head = HEAD + 1
             raise ValueError("request head too large")
         self._head = 0
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if len(hosts) != 1:
+            if hosts or self.parser.get_http_version() not in ("0.9", "1.0"):
+                raise ValueError("expected one Host header")
+        elif not _is_host(hosts[0]):
+            raise ValueError("malformed Host header")
         self._owes_since = None
         if self._is_push():
             self.scope["method"] = "POST"
@@ -288,6 +300,12 @@ class Connection(SingleWriteProtocol):
 
     def _size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+
+@lru_cache(maxsize=256)  # Browsers send that of the server.
+def _is_host(value: bytes) -> bool:
+    """Whether this is a host, with a port or without (RFC 3986, section 3.2)."""
+    return _HOST.fullmatch(value) is not None
 
 
 @lru_cache(maxsize=256)  # Of a second, responses to pushes differ only in the length of the body.

@@ -182,7 +182,10 @@ def _is_local(request: Request) -> bool:
     peer = request.client.host if request.client else None
     if not _is_loopback(peer) or any(name in request.headers for name in _PROXY_HEADERS):
         return False
-    host = request.headers.get("host", "localhost").lower()
+    return all(_is_local_name(host.lower()) for host in request.headers.getlist("host"))
+
+
+def _is_local_name(host: str) -> bool:
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
     return name == "localhost" or _is_loopback(name)
 
