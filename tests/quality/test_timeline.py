@@ -201,6 +201,17 @@ def test_a_silent_session_runs_for_a_lifetime_and_then_ended_at_its_last_sample(
     assert (over.running, over.ended, over.left) == (False, 1030, False)
 
 
+def test_a_session_whose_last_sample_a_clock_days_ahead_has_dated_is_not_running() -> None:
+    """One that goes on by the right clock is, though its time does not go back."""
+    ahead = 2 * 86_400
+    gone = session(sample(0, ahead, {"cq": 100}), sample(1, ahead + 30))
+    assert not build_timeline(gone, rhythm=RHYTHM, now=60).running
+    assert build_timeline(gone, rhythm=RHYTHM, now=ahead - 200).running, "a round of work is slow"
+    stays = session(sample(0, ahead, {"cq": 100}), sample(1, 50))
+    assert build_timeline(stays, rhythm=RHYTHM, now=125).running
+    assert not build_timeline(stays, rhythm=RHYTHM, now=126).running
+
+
 def test_time_between_bye_and_the_next_sample_is_unknown() -> None:
     assert spans_of(
         sample(0, 1000), sample(1, 1010, {"cq": 7}, bye=True), sample(2, 1050), sample(3, 1060)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import cache, partial
 from itertools import pairwise
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 from jmmc.answers import worst_meetings
 from jmmc.answers.model import Grades
 from jmmc.answers.queries import NotFoundError, Queries
+from jmmc.core.errors import StoreError
 from jmmc.core.model import Push, SessionFilter
 from jmmc.maintenance import rollups, summarizer
 from jmmc.maintenance.summarizer import Summarizer
@@ -266,6 +267,87 @@ async def test_a_session_runs_until_its_lifetime_is_over(store: Store) -> None:
     (summary,) = await store.reports.summaries(SummaryFilter(), limit=5)
     assert (summary.running, summary.ended) == (False, 1060)
     assert await store.reports.overdue(10_000, 5) == []
+
+
+async def _running(once: Summarizer, store: Store) -> list[str]:
+    """Who runs by the store, which is who runs by what the process remembers."""
+    known = await once.live_sessions()
+    assert known is not None
+    stored = await store.reports.summaries(SummaryFilter(running=True), limit=5)
+    running = sorted(summary.session for summary in stored)
+    assert sorted(session.session for session in known) == running
+    return running
+
+
+async def test_who_was_there_by_a_clock_days_ahead_is_not_there_when_the_clock_is_right(
+    store: Store,
+) -> None:
+    """Who stays in the call is, until a lifetime after the last sample by the right clock."""
+    gone, stays = f"{1:024x}", f"{2:024x}"
+    clock, monotonic = Clock(1000.0 + 2 * DAY), Clock(50.0)
+    once = _with_clocks(store, clock, monotonic)
+    first = (sample(0, ts=990 + 2 * DAY),)
+    await store.append([push(samples=first, session=session) for session in (gone, stays)])
+    await once.step()
+    assert await _running(once, store) == [gone, stays]
+    clock.now = 1010.0
+    await store.append([push(samples=(sample(1, ts=1000),), session=stays)])
+    for now, running in ((1061.0, [stays]), (1076.0, [])):
+        clock.now = now
+        monotonic.now += 60
+        await once.step()
+        assert await _running(once, store) == running
+
+
+async def test_who_ended_is_found_while_the_clock_stands(store: Store) -> None:
+    """Another process, such as `jmmc rebuild`, says that a session runs that was long ago."""
+    clock, monotonic = Clock(1000.0 + 2 * DAY), Clock(50.0)
+    once = _with_clocks(store, clock, monotonic)
+    await once.step()
+    await store.append([push(samples=(sample(0, ts=1000),))])
+    async for _ in _summarizer(store, now=1010, holder="another").rebuild():
+        pass
+    for pause, running in ((1, 1), (3, 0)):
+        monotonic.now += pause
+        await once.step()
+        assert len(await _running(once, store)) == running
+
+
+async def test_who_has_left_is_not_there_when_the_store_failed_just_then(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The summary that says so was stored; what was to be stored after it was not."""
+    clock = Clock(1010.0)
+    once = _with_clocks(store, clock, clock)
+    await store.append([push(samples=(sample(0, ts=1000),))])
+    await once.step()
+    assert len(await _running(once, store)) == 1
+    reports = store.reports
+    is_away = False
+
+    async def put_and_go(summaries: Sequence[Summary]) -> None:
+        nonlocal is_away
+        await put_summaries(summaries)
+        is_away = True
+
+    def may_fail(call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def called(*values: Any, **more: Any) -> Any:
+            if is_away:
+                raise StoreError("away")
+            return await call(*values, **more)
+
+        return called
+
+    put_summaries = reports.put_summaries
+    monkeypatch.setattr(reports, "put_summaries", put_and_go)
+    for name in ("records", "lease"):
+        monkeypatch.setattr(reports, name, may_fail(getattr(reports, name)))
+    clock.now = 1100.0
+    with pytest.raises(StoreError, match="away"):
+        await once.step()
+    monkeypatch.undo()
+    await once.step()
+    assert await _running(once, store) == []
 
 
 async def test_a_session_with_samples_newer_than_its_summary_is_not_ended(

@@ -31,13 +31,14 @@ class LiveSessions:
 
     def take(self, partitions: Set[int], running: Iterable[Summary]) -> None:
         """Know these partitions, too; `running` are their stored summaries."""
+        self.leave(partitions)  # What was noted of them meanwhile may be older.
         self.partitions |= partitions
         for summary in running:
             self.note(summary)
 
     def leave(self, partitions: Set[int]) -> None:
         """Forget these partitions."""
-        if not self.partitions.isdisjoint(partitions):
+        if partitions:
             self.partitions -= partitions
             self._sessions = {
                 id_: session

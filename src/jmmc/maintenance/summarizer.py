@@ -45,8 +45,8 @@ from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.rollup_hours import changed_hours, hours_of
 from jmmc.quality.summary import LiveSession, Summary
 from jmmc.quality.thresholds import Preset
-from jmmc.quality.timeline import SIGNS_OF_LIFE, Rhythm
-from jmmc.stores import Lease, Store
+from jmmc.quality.timeline import MOST_AHEAD, SIGNS_OF_LIFE, Rhythm
+from jmmc.stores import EVERY_PARTITION, Lease, Store
 from jmmc.stores.searchable_names import names_of
 
 _T = TypeVar("_T")
@@ -59,6 +59,7 @@ _STEP_SECONDS = 10  # After these, those that are due are read again.
 _DIRTY_IDS = 10_000  # Changed sessions that are read together: 30 ms, mostly in a thread.
 _DIRTY_READS = 2  # In one step: of 60,000 that wait each is found by the third step.
 _OVERDUE_PERIOD = 3  # Seconds: to look through 10,000 running sessions takes 2 ms.
+_AHEAD_PERIOD = 60  # Seconds: of those that a wrong clock dated, some may really run for hours.
 _OVERDUE_IDS = 2000  # In one step, of sessions that may have ended.
 _GROUP_SESSIONS = 100  # In memory at a time: of a busy loop each way to the store takes 0.1 s.
 _LEAST_SHARE = 0.1  # Of a busy loop: 500 summaries a second, of 15,000 sessions that go on.
@@ -100,7 +101,8 @@ class Summarizer:
         self._formula = Formula.of(preset, rhythm)
         self._sessions = RunningSessions()
         self._live = LiveSessions()
-        self._none_overdue_at = -math.inf  # Unix seconds.
+        self._none_overdue_at = (-math.inf, -math.inf)  # In Unix seconds, and by `monotonic`.
+        self._looked_ahead_at = -math.inf  # By `monotonic`.
         self._pushing = 0  # Sessions that have changed, where these are very many.
         self._expected: set[str] = set()  # Those that may have pushed again.
         self._live_mark: bytes | None = None  # Of the share, when these were read.
@@ -186,13 +188,25 @@ class Summarizer:
         return found
 
     async def _overdue(self, partitions: frozenset[int], now: float) -> list[str]:
-        """Sessions that have ended. After a search without any, the next one is seconds later."""
-        if 0 <= now - self._none_overdue_at < _OVERDUE_PERIOD:
+        """Sessions that have ended. After a search without any, the next one is seconds later.
+
+        Once a minute also those whose last sample a wrong clock dated long after `now`.
+        """
+        monotonic = self._monotonic()
+        by_clock, by_monotonic = self._none_overdue_at
+        if 0 <= now - by_clock < _OVERDUE_PERIOD and monotonic - by_monotonic < _OVERDUE_PERIOD:
             return []
-        silent_since = int(now - self._rhythm.lifetime)
-        found = await self._store.reports.overdue(silent_since, _OVERDUE_IDS, partitions)
+        looks_ahead = monotonic - self._looked_ahead_at >= _AHEAD_PERIOD
+        found = await self._store.reports.overdue(
+            int(now - self._rhythm.lifetime),
+            _OVERDUE_IDS,
+            partitions,
+            after=int(now + MOST_AHEAD) if looks_ahead else None,
+        )
+        if looks_ahead:
+            self._looked_ahead_at = monotonic
         if not found:
-            self._none_overdue_at = now
+            self._none_overdue_at = (now, monotonic)
         return found
 
     async def _summarize_in_groups(self, ids: Sequence[str], now: float) -> None:
@@ -213,7 +227,7 @@ class Summarizer:
     def forget_sessions(self) -> None:
         """Forget what is remembered of running sessions; they are read from the store again."""
         self._sessions.clear()
-        self._live.leave(self._live.partitions)
+        self._live.leave(EVERY_PARTITION)
 
     async def live_sessions(self) -> Sequence[LiveSession] | None:
         """The running sessions of the store, where this process makes all summaries; else None.
@@ -350,7 +364,7 @@ class Summarizer:
         """Know who is in a call in the rooms of this process, and count the time there."""
         if self._share.mark != self._live_mark:
             self._live_mark = self._share.mark
-            self._live.leave(self._live.partitions)
+            self._live.leave(EVERY_PARTITION)
             if self._call_time is not None:
                 self._call_time.leave(self._counted)
             self._counted = frozenset()
@@ -470,7 +484,7 @@ class Summarizer:
             msgspec.structs.replace(summary, running=False, ended=summary.last)
             for summary in last_known.values()
         ]
-        async with self.incidents.changing(last_known, ended):
+        async with self._knowing_what_is_stored(), self.incidents.changing(last_known, ended):
             await self._store.reports.put_summaries(ended)
         for summary in ended:
             self._sessions.forget(summary.session)
@@ -519,24 +533,38 @@ class Summarizer:
         for summary in summaries:
             hours |= changed_hours(compared_with.get(summary.session), summary)
         async with (
+            self._knowing_what_is_stored(),
             self.rollups.changing(hours, now),
             self.incidents.changing(compared_with, summaries),
             self._telling_owners(before, summaries),
         ):
             await reports.put_summaries(summaries)
-        # A name that no summary has would stay behind when the participant is erased.
-        if renamed := [
-            before[summary.session]
-            for summary in summaries
-            if summary.session in before and _is_renamed(before[summary.session], summary)
-        ]:
-            await reports.drop_names(renamed)
+            # A name that no summary has would stay behind when the participant is erased.
+            if renamed := [
+                before[summary.session]
+                for summary in summaries
+                if summary.session in before and _is_renamed(before[summary.session], summary)
+            ]:
+                await reports.drop_names(renamed)
         for item, summary in zip(summed_up, summaries, strict=True):
             self._live.note(summary)
             self._remember(item, summary, now)
         if self._call_time is not None:  # Stored now, so no process counts it again.
             for summary, (_, spans, _) in zip(summaries, summed_up, strict=True):
                 self._call_time.count(before.get(summary.session), summary, spans, now)
+
+    @asynccontextmanager
+    async def _knowing_what_is_stored(self) -> AsyncIterator[None]:
+        """Read again what is remembered of summaries if a change of these fails.
+
+        Some of them may be stored then, and who has ended by them is found by no other search.
+        """
+        try:
+            yield
+        except BaseException:
+            self._live.leave(EVERY_PARTITION)
+            self._sessions.forget_summaries()
+            raise
 
     @asynccontextmanager
     async def _telling_owners(
@@ -577,7 +605,7 @@ class Summarizer:
 
     def _is_expected(self, summary: Summary, now: float) -> bool:
         """Whether a session without new samples may push soon; then it waits once more."""
-        if summary.session not in self._expected or now - summary.last > self._rhythm.lifetime:
+        if summary.session not in self._expected or not self._rhythm.may_go_on(summary.last, now):
             return False
         self._due_times.summarized(
             summary.session, length=0, running=True, now=now, earliest=now + _LATE_PUSH

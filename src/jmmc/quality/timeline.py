@@ -22,6 +22,12 @@ State = Mapping[str, Value]
 SIGNS_OF_LIFE = 2.5
 """The lifetime of a silent session, in push intervals."""
 
+MOST_AHEAD = 300.0
+"""Seconds by which a sample may be newer than `now`: a round of work takes them, not a right clock.
+
+What is further ahead was dated by a clock that was wrong, and does not say who is there now.
+"""
+
 _EVENTS = "ev"
 _CUT, _RESTORED = "interrupted", "restored"
 _OF_A_CONNECTION = frozenset(
@@ -42,6 +48,10 @@ class Rhythm(NamedTuple):
 
     interval: float
     lifetime: float
+
+    def may_go_on(self, last: float, now: float) -> bool:
+        """Whether a session whose last sample was at `last` may go on at `now` (Unix seconds)."""
+        return last - MOST_AHEAD <= now <= last + self.lifetime
 
 
 class Span(Struct, frozen=True, gc=False):
@@ -100,7 +110,8 @@ class Position(Struct, array_like=True):
     """Where a session is after some of its samples: what the next one is a change to.
 
     `at` is the moment of the last sample, `seq` its number, `left` whether it was the last word of
-    the participant. `begun`: there was a sample.
+    the participant. `begun`: there was a sample. `dated` is the time of the last sample as the
+    collector's clock gave it: where that was set back, `at` is later.
     """
 
     state: dict[str, Any] = {}
@@ -108,6 +119,7 @@ class Position(Struct, array_like=True):
     seq: int | None = None
     left: bool = False
     begun: bool = False
+    dated: int = 0
 
     def step(self, sample: Sample, rhythm: Rhythm) -> Step:
         """Move on by one sample. The first one says who joined; it holds for no time."""
@@ -126,7 +138,7 @@ class Position(Struct, array_like=True):
                 state = {}
         state, events = _applied(state, sample, moment, before)
         self.state, self.at, self.seq = state, moment, sample.seq
-        self.left, self.begun = sample.bye, True
+        self.left, self.begun, self.dated = sample.bye, True, sample.ts
         return Step(sample, before, since, moment, state, events, gap)
 
 
@@ -204,7 +216,7 @@ class TimelineAccumulator(Struct, array_like=True):
         spans = [Span(*held) for held in self.held]
         self.held = []
         alive = self.position.begun and not self.position.left
-        if now is None or not alive or now - last > rhythm.lifetime:
+        if now is None or not alive or not rhythm.may_go_on(self.position.dated, now):
             return spans, last, False
         ended = max(int(now), last)
         if ended > last:

@@ -184,10 +184,16 @@ class Reports(Protocol):
         ...
 
     async def overdue(
-        self, before: int, limit: int, partitions: Set[int] = EVERY_PARTITION
+        self,
+        before: int,
+        limit: int,
+        partitions: Set[int] = EVERY_PARTITION,
+        *,
+        after: int | None = None,
     ) -> list[str]:
         """Ids of running sessions whose last sample, by their summary, is older than `before`.
 
+        With `after`, also of those whose last sample is newer than that: a wrong clock dated it.
         Of rooms in `partitions`.
 
         Dirty sessions are left out: they may have newer samples.

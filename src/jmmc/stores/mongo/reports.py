@@ -72,12 +72,20 @@ class MongoReports:
             return await self._connection.collection().count_documents({"d": True})
 
     async def overdue(
-        self, before: int, limit: int, partitions: Set[int] = EVERY_PARTITION
+        self,
+        before: int,
+        limit: int,
+        partitions: Set[int] = EVERY_PARTITION,
+        *,
+        after: int | None = None,
     ) -> list[str]:
         """See `Reports.overdue`."""
         # Who was last there before a moment began before it, too: so the index of those that run is
         # enough. Without a condition on its first field MongoDB would read every summary.
-        query = {**RUNNING, "began": {"$lt": before}, "last": {"$lt": before}}
+        query: Document = {**RUNNING, "began": {"$lt": before}, "last": {"$lt": before}}
+        if after is not None:
+            lasts = [{"last": {"$lt": before}}, {"last": {"$gt": after}}]
+            query = {**RUNNING, "began": {"$gte": 0}, "$or": lasts}
         overdue: list[str] = []
         async with aclosing(self._parts(query, {"conf": True}, _PART)) as parts:
             async for part in parts:

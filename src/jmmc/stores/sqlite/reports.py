@@ -71,14 +71,19 @@ class SqliteReports:
         return int((await self._connections.read("SELECT count(*) FROM dirty", []))[0][0])
 
     async def overdue(
-        self, before: int, limit: int, partitions: Set[int] = EVERY_PARTITION
+        self,
+        before: int,
+        limit: int,
+        partitions: Set[int] = EVERY_PARTITION,
+        *,
+        after: int | None = None,
     ) -> list[str]:
         """See `Reports.overdue`."""
         rows = await self._connections.read(
-            "SELECT session, conf FROM summaries WHERE running AND last < ? AND NOT EXISTS"
-            " (SELECT 1 FROM sessions JOIN dirty ON dirty.session = sessions.id"
+            "SELECT session, conf FROM summaries WHERE running AND (last < ? OR last > ?)"
+            " AND NOT EXISTS (SELECT 1 FROM sessions JOIN dirty ON dirty.session = sessions.id"
             " WHERE sessions.session = summaries.session)",
-            [before],
+            [before, _MAXIMUM if after is None else after],
         )
         return [session for session, room in rows if partition_of(room) in partitions][:limit]
 
