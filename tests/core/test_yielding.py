@@ -14,12 +14,11 @@ class Loop:
 
     def __init__(self, load: float) -> None:
         self.load = load
-        self.now = self.busy = self.used = 0.0
+        self.now = self.busy = 0.0
 
     async def sleep(self, seconds: float) -> None:
         self.now += seconds
         self.busy += seconds * self.load
-        self.used += seconds * self.load
 
     async def wait(self, seconds: float) -> None:
         """What other tasks do while one waits."""
@@ -28,14 +27,15 @@ class Loop:
     def work(self, seconds: float) -> None:
         self.now += seconds
         self.busy += seconds
-        self.used += seconds
+
+    async def piece(self, seconds: float) -> None:
+        self.work(seconds)
 
     def make_yielder(self, least: float = 0.02) -> LoadAwareYielder:
         return LoadAwareYielder(
             least=least,
             clock=lambda: self.now,
             busy=lambda: self.busy,
-            used=lambda: self.used,
             sleep=self.sleep,
         )
 
@@ -50,26 +50,11 @@ async def test_background_work_gets_a_smaller_share_of_a_busier_loop(
     loop = Loop(load)
     yielder = loop.make_yielder(promised)
     for _ in range(20):
-        loop.work(0.01)
-        await yielder.pause()
-    began, worked = loop.now, 0.0
+        await yielder.run(loop.piece(0.01))
+    began = loop.now
     for _ in range(20):
-        loop.work(0.01)
-        worked += 0.01
-        await yielder.pause()
-    assert least < worked / (loop.now - began) < most
-
-
-@pytest.mark.parametrize(("load", "pause"), [(0, 0.025), (0.4, 0.15)])
-async def test_what_work_waits_for_the_store_is_not_its_own(load: float, pause: float) -> None:
-    loop = Loop(load)
-    yielder = loop.make_yielder()
-    for _ in range(20):
-        loop.work(0.1)
-        await loop.sleep(0.3)
-        began = loop.now
-        await yielder.pause()
-    assert loop.now - began == pytest.approx(pause)
+        await yielder.run(loop.piece(0.01))
+    assert least < 20 * 0.01 / (loop.now - began) < most
 
 
 @pytest.mark.parametrize(
@@ -159,28 +144,18 @@ async def test_time_before_the_work_is_not_counted() -> None:
     loop = Loop(0)
     yielder = loop.make_yielder()
     loop.now = 1000
-    yielder.begin()
-    await yielder.pause()
+    await yielder.run(loop.piece(0))
     assert loop.now == 1000
-
-
-async def test_pause_returns_the_duration_of_the_work() -> None:
-    loop = Loop(0)
-    yielder = loop.make_yielder()
-    loop.work(0.25)
-    assert await yielder.pause() == 0.25
 
 
 async def test_a_pause_ends_soon_after_the_loop_has_become_idle() -> None:
     loop = Loop(1)
     yielder = loop.make_yielder()
     for _ in range(20):
-        loop.work(0.01)
-        await yielder.pause()
+        await yielder.run(loop.piece(0.01))
     loop.load = 0
     began = loop.now
-    loop.work(0.1)
-    await yielder.pause()
+    await yielder.run(loop.piece(0.1))
     assert loop.now - began < 1, "it paused for as long as a busy loop needs"
 
 
@@ -188,12 +163,10 @@ async def test_work_that_took_minutes_pauses_for_seconds() -> None:
     loop = Loop(1)
     yielder = loop.make_yielder()
     for _ in range(20):
-        loop.work(0.01)
-        await yielder.pause()
-    loop.work(120)
+        await yielder.run(loop.piece(0.01))
     began = loop.now
-    await yielder.pause()
-    assert loop.now - began < 11
+    await yielder.run(loop.piece(120))
+    assert loop.now - began < 131
 
 
 @pytest.mark.parametrize(

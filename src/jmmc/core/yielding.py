@@ -11,12 +11,10 @@ _T = TypeVar("_T")
 _MAX_SHARE = 0.8  # Of all time, other work included, so that pushes find the loop idle.
 _THREAD_LOOK_SECONDS = 0.05  # Between two looks of a thread at how busy the process is.
 _LOOK_SECONDS = 0.25  # Of a pause, between two looks at how busy the loop is.
-_LEAST_OWN = 0.25  # Of the time that a piece of work took: what it waits for is work elsewhere.
-_MOST_OTHERS = 0.9  # Of the time, that other work of the process is believed to use.
 WORK_SECONDS = 0.004
 """Of a thread that computes, between two rests."""
 _SHORTEST_PAUSE = 0.001  # Seconds.
-_LONGEST_PAUSE = 10.0  # Seconds: work that took long because it waited must not wait for minutes.
+_LONGEST_PAUSE = 10.0  # Seconds: however long a piece of work was, the next one begins.
 
 
 def batch_size_for(count: int, worked: float, *, seconds: float, most: int) -> int:
@@ -30,12 +28,9 @@ def batch_size_for(count: int, worked: float, *, seconds: float, most: int) -> i
 class LoadAwareYielder:
     """Pauses after each piece of work, the longer the busier the loop was of late.
 
-    A piece that works in the loop is given to `run`, which measures what it takes. Around one that
-    works in threads, too, `begin` and `pause` are called, which estimate that.
-
     However busy it is, the work gets the share `least` of all time, so that it ends. What the work
-    waited for the store counts little. `clock`, `busy` and `used` return seconds: of
-    time, of CPU used by the thread that asks, and by the whole process.
+    waits for, such as the store, does not count. `clock` and `busy` return seconds: of time, and of
+    CPU used by the thread that asks.
     """
 
     def __init__(
@@ -44,20 +39,16 @@ class LoadAwareYielder:
         least: float = 0.02,
         clock: Callable[[], float] = time.perf_counter,
         busy: Callable[[], float] = time.thread_time,
-        used: Callable[[], float] = time.process_time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._least = least
         self._clock = clock
         self._busy = busy
-        self._used = used
         self._sleep = sleep
-        self._began, self._used_before = clock(), used()
-        self._load = 0.0
+        self._load = 0.0  # Of the loop, without this work.
         self.worked = 0.0
         """Seconds of CPU that the last piece of `run` took,"""
         self._in_threads = 0.0  # and those of them that it took in threads.
-        self._others = 0.0  # Of the time, CPU that the rest of the process uses.
 
     async def run(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Do a piece of work, and pause until it took no more than its share of all that time.
@@ -67,6 +58,7 @@ class LoadAwareYielder:
         began, busy = self._clock(), self._busy()
         self.worked = self._in_threads = 0.0
         result = await self._measured(work)
+        ended = self._clock()
         while True:
             passed = self._clock() - began
             own = self.worked - self._in_threads
@@ -74,7 +66,7 @@ class LoadAwareYielder:
                 load = min(1.0, max(0.0, self._busy() - busy - own) / rest)
                 self._load += (load - self._load) / 2
             share = _share(self._load, self._least)
-            left = min(self.worked / share - passed, _LONGEST_PAUSE)
+            left = min(self.worked / share - passed, ended + _LONGEST_PAUSE - began - passed)
             if left < _SHORTEST_PAUSE:
                 return result
             await self._sleep(min(left, _LOOK_SECONDS))
@@ -108,46 +100,6 @@ class LoadAwareYielder:
                 step, value = work.send, (yield waits_for)
             except BaseException as error:  # Cancelled, or what was awaited has failed.
                 step, value = work.throw, error
-
-    def begin(self) -> None:
-        """Start the clock for a piece of work."""
-        self._began, self._used_before = self._clock(), self._used()
-
-    async def pause(self) -> float:
-        """Pause after a piece of work; the next one starts when this returns.
-
-        The pause ends earlier when the loop becomes idle meanwhile. Returns the seconds that the
-        piece of work took.
-        """
-        paused_at = looked_at = self._clock()
-        worked = paused_at - self._began
-        own = self._own(worked)
-        left = self._rest_after(own)
-        while True:
-            busy, used, seconds = self._busy(), self._used(), min(left, _LOOK_SECONDS)
-            await self._sleep(seconds)
-            now = self._clock()
-            if now > looked_at:
-                passed = now - looked_at
-                # Smoothed: a short pause may see a burst.
-                self._load += (min(1.0, (self._busy() - busy) / passed) - self._load) / 2
-                others = min(_MOST_OTHERS, (self._used() - used) / passed)
-                self._others += (others - self._others) / 2
-            looked_at = now
-            left = min(left - seconds, self._rest_after(own) - (now - paused_at))
-            if left <= 0:
-                break
-        self.begin()
-        return worked
-
-    def _own(self, worked: float) -> float:
-        """The seconds of CPU of a piece of work: others used theirs while it waited."""
-        used = self._used() - self._used_before
-        own = (used - self._others * worked) / (1 - self._others)
-        return min(worked, max(own, _LEAST_OWN * worked))
-
-    def _rest_after(self, worked: float) -> float:
-        return min(rest_after(worked, self._load, self._least), _LONGEST_PAUSE)
 
 
 def rest_after(worked: float, others: float, least: float) -> float:

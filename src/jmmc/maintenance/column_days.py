@@ -118,8 +118,8 @@ class ColumnDays:
         sessions: list[tuple[str, Fact]] = []
         rows: list[Sequence[object]] = []
         rated: list[Sequence[object]] = []
-        for hour in range(start, start + DAY, HOUR):
-            self._yielder.begin()
+
+        async def read(hour: int) -> None:
             part = SummaryFilter(since=hour, until=hour + HOUR, attempts=None)
             for row in await reports.facts(_COLUMNS, part):
                 if hour <= row[_BEGAN] < hour + HOUR:
@@ -127,7 +127,9 @@ class ColumnDays:
                     rows.append([row[place] for place in _OF_TOTALS])
                     if row[_RATING] is not None and row[_OUTCOME] not in ATTEMPTS:
                         rated.append([row[place] for place in _OF_RATED])
-            await self._yielder.pause()
+
+        for hour in range(start, start + DAY, HOUR):
+            await self._yielder.run(read(hour))
             if len(sessions) > _MOST_SESSIONS:
                 return await reports.put_columns(start, token, None, None)
         columns = await asyncio.to_thread(columns_of, sessions, start)

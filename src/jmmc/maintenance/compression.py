@@ -36,9 +36,8 @@ class OlderData:
                 self.progress = None
                 await asyncio.sleep(_TURN)
                 continue
-            self._yielder.begin()
             try:
-                progress = await self._store.reports.compress_older()
+                progress = await self._yielder.run(self._store.reports.compress_older())
             except StoreError as error:
                 _log.warning("compression_failed", why=error)
                 await asyncio.sleep(_TURN)
@@ -49,5 +48,4 @@ class OlderData:
                 self.progress = None
                 return
             self.progress = progress
-            await self._yielder.pause()
             await asyncio.sleep(_PIECE_BREAK)

@@ -274,11 +274,13 @@ class IncidentFinder:
                 else:
                     found[session] = clipped(summary)
             await asyncio.sleep(0)
+
+        async def read(part: Sequence[str]) -> None:
+            for summary in await self._store.reports.get_summaries(part):
+                found[summary.session] = clipped(summary)
+
         for start in range(0, len(unknown), _TOGETHER):
-            self._yielder.begin()
-            part = await self._store.reports.get_summaries(unknown[start : start + _TOGETHER])
-            found |= {summary.session: clipped(summary) for summary in part}
-            await self._yielder.pause()
+            await self._yielder.run(read(unknown[start : start + _TOGETHER]))
         return [found[session] for session in sessions if session in found]
 
     async def _stored(self, hour: int) -> list[StoredIncident]:

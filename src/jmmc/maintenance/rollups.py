@@ -20,6 +20,7 @@ from collections.abc import (
     Set,
 )
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from jmmc.core.logging import logger
@@ -151,14 +152,13 @@ class RollupMaker:
             # If this fails, the span has no values: its days are read.
             await self._reports.delete_record(_STALE_SPAN, str(span))
             for dimension in (ALL, *DIMENSIONS):
-                self._yielder.begin()
-                days = await self._reports.rollups(dimension, DAY, span, span + SPAN)
-                await self._yielder.pause()
-                joined = await asyncio.to_thread(span_of, days, span, dimension)
-                self._yielder.begin()
-                await self._reports.put_rollups([joined])
-                await self._yielder.pause()
+                await self._yielder.run(self._join_span(span, dimension))
         return len(over)
+
+    async def _join_span(self, span: int, dimension: str) -> None:
+        days = await self._reports.rollups(dimension, DAY, span, span + SPAN)
+        joined = await self._yielder.in_thread(partial(span_of, days, span, dimension))
+        await self._reports.put_rollups([joined])
 
     async def _note_older_spans(self, now: int) -> None:
         """Note all spans with days, if an earlier version made these."""
@@ -220,31 +220,38 @@ class RollupMaker:
     async def _roll_up_hour(self, hour: int) -> None:
         rows = await self._rows_of(hour)
         self._rows += len(rows)
-        # In a thread: 100,000 sessions of an hour take seconds.
+        # In a thread, which rests by itself: 100,000 sessions of an hour take seconds.
         rollups = await asyncio.to_thread(_hour_of, rows, hour)
-        self._yielder.begin()
-        await self._reports.put_rollups(rollups)
-        await self._yielder.pause()
+        await self._yielder.run(self._reports.put_rollups(rollups))
 
     async def _rows_of(self, hour: int) -> list[tuple[Any, ...]]:
         """The sessions of an hour, of which there may be 100,000, read in parts."""
         rows: list[tuple[Any, ...]] = []
         known: dict[str, str] = {}
         selection = SummaryFilter(since=hour, until=hour + HOUR, attempts=None)
-        self._yielder.begin()
-        async for columns in self._reports.columns(FACT_COLUMNS, selection):
-            rows += await asyncio.to_thread(_rows_with_shared_texts, columns, known)
-            await self._yielder.pause()
+        parts = self._reports.columns(FACT_COLUMNS, selection)
+
+        async def read() -> bool:
+            columns = await anext(parts, None)
+            if columns is not None:
+                share = partial(_rows_with_shared_texts, columns, known)
+                rows.extend(await self._yielder.in_thread(share))
+            return columns is not None
+
+        while await self._yielder.run(read()):
+            pass
         return rows
 
     async def _roll_up_day(self, day: int) -> None:
         await self._empty_span(day - day % SPAN)
         days: list[Rollup] = []
-        for dimension in (ALL, *DIMENSIONS):
-            self._yielder.begin()
+
+        async def join(dimension: str) -> None:
             parts = await self._reports.rollups(dimension, HOUR, day, day + DAY)
-            await self._yielder.pause()
-            days.append(await asyncio.to_thread(day_of, parts, day, dimension))
+            days.append(await self._yielder.in_thread(partial(day_of, parts, day, dimension)))
+
+        for dimension in (ALL, *DIMENSIONS):
+            await self._yielder.run(join(dimension))
         await self._reports.put_rollups(days)
 
     async def _set_hours_aside(self, hours: Sequence[int], error: Exception) -> None:

@@ -258,16 +258,13 @@ class Summarizer:
                     yield  # Others give up their shares now.
                     await asyncio.sleep(_HAND_OVER_PAUSE)
                 logged, total = 0, await self._store.count(SessionFilter())
-                self._yielder.begin()
                 async with aclosing(self.rebuild(together=_GROUP_SESSIONS)) as pieces:
-                    async for done in pieces:
+                    while (done := await self._yielder.run(_next(pieces))) is not None:
                         self.upgraded = (done, max(done, total))
                         if done >= logged + _REBUILT_SESSIONS:
                             _log.info("summaries_made", sessions=done)
                             logged = done
-                        await self._yielder.pause()
                         yield
-                        self._yielder.begin()
             async for done in self.rollups.complete():
                 _log.info("rollups_made", hours=done)
                 yield
@@ -617,6 +614,10 @@ class Summarizer:
         interval = self._rhythm.lifetime / SIGNS_OF_LIFE
         pushes = pushes_of_summary(max(self._pushing, len(self._live)), interval)
         return last + pushes * interval + _TRANSIT if pushes > 1 else 0.0
+
+
+async def _next(pieces: AsyncIterator[_T]) -> _T | None:
+    return await anext(pieces, None)
 
 
 def _in_partitions(summaries: Iterable[Summary], partitions: Set[int]) -> list[Summary]:
