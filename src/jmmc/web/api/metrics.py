@@ -3,9 +3,10 @@
 import asyncio
 import gzip
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 
+from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.exposition import choose_encoder
 from starlette.requests import Request
 from starlette.responses import Response
@@ -85,9 +86,28 @@ class MetricsEndpoint:
     async def _answer(self, request: Request) -> Response:
         await self._exposition.refresh()
         encode, media_type = choose_encoder(accepted(request.scope, "accept"))
-        body = encode(self._exposition.registry)
+        collected = _Collected([*self._exposition.registry.collect()])
         headers = {"cache-control": "no-store", "vary": "accept, accept-encoding"}
-        if "gzip" in accepted(request.scope, "accept-encoding"):
-            body = gzip.compress(body, _COMPRESSION)
+        compresses = "gzip" in accepted(request.scope, "accept-encoding")
+        if compresses:
             headers["content-encoding"] = "gzip"
-        return Response(body, headers={**headers, "content-type": media_type})
+
+        def body() -> bytes:
+            text: bytes = encode(collected)
+            return gzip.compress(text, _COMPRESSION) if compresses else text
+
+        # In a thread: the text of 4,000 series takes some 30 ms.
+        content = await asyncio.to_thread(body)
+        return Response(content, headers={**headers, "content-type": media_type})
+
+
+class _Collected(CollectorRegistry):
+    """A registry of metrics as they were at one moment."""
+
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        super().__init__()
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        """See `CollectorRegistry`."""
+        return self._metrics
