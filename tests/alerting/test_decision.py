@@ -352,12 +352,16 @@ def test_every_key_of_a_rule_is_in_the_docs(kind: Any) -> None:
 
 async def test_check_warns_of_rules_without_a_channel(tmp_path: Path) -> None:
     rules = [{"name": "a", "kind": "store_down"}]
-    store = f"sqlite:///{tmp_path}/calls.db"
-    findings = [finding async for finding in inspect(Settings.of(store=store, alerts=rules))]
+    common = {
+        "store": f"sqlite:///{tmp_path}/calls.db",
+        "alerts": rules,
+        "public_url": "https://metrics.example.org",
+    }
+    findings = [finding async for finding in inspect(Settings.of(**common))]
     assert [finding.what for finding in findings if finding.verdict == "warn"] == [
         "alerts: rules are set, but no channel for notifications"
     ]
-    with_email = Settings.of(store=store, alerts=rules, alert_emails="ops@example.org")
+    with_email = Settings.of(**common, alert_emails="ops@example.org")
     assert not [finding async for finding in inspect(with_email) if finding.verdict == "warn"]
 
 

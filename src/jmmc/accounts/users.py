@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from jmmc.accounts.tokens import Scope
 from jmmc.core.errors import JmmcError
+from jmmc.core.text import is_visible
 from jmmc.stores import Reports
 
 Role = Literal["viewer", "admin"]
@@ -118,7 +119,7 @@ async def find(reports: Reports, name: str) -> User | None:
 
 def check_name(name: str) -> None:
     """Raise `UserError` for a name that nobody can have."""
-    if not (0 < len(name) <= LONGEST_NAME and name.isprintable() and name == name.strip()):
+    if not (0 < len(name) <= LONGEST_NAME and is_visible(name) and name == name.strip()):
         raise UserError(
             "name",
             f"a name has 1 to {LONGEST_NAME} printable characters and no space at either end"

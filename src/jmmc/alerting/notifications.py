@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from jmmc.alerting.decision import State
+from jmmc.core.text import printable
 from jmmc.core.timestamps import to_iso
 from jmmc.quality.causes.recorded import RecordedIncident
 from jmmc.settings import (
@@ -83,7 +84,7 @@ class Notification(Struct, frozen=True, rename={"event": "told"}):
 def note_of(incident: RecordedIncident, public_url: str) -> IncidentNote:
     """What a notification says of an incident."""
     cause = incident.cause
-    name = f"{_CAUSES.get(cause.kind, cause.kind)} {_printable(unquote(cause.value))}"
+    name = f"{_CAUSES.get(cause.kind, cause.kind)} {printable(unquote(cause.value), keep='')}"
     if cause.kind in _UNNAMED:
         name = _UNNAMED[cause.kind]
     return IncidentNote(
@@ -185,7 +186,7 @@ def summarize(
 
 
 def _where(rule: GroupRule, state: State) -> str:
-    return f" in {rule.by} {_printable(state.subject)}" if state.subject else ""
+    return f" in {rule.by} {printable(state.subject, keep='')}" if state.subject else ""
 
 
 def _percent_of(state: State, share: str) -> str:
@@ -261,7 +262,7 @@ def chat_text(notification: Notification, *, markdown: bool = False) -> tuple[st
     for note in notification.incidents:
         summary = summary.replace(note.cause, _without_markup(note.cause))
     if notification.value:
-        name = _printable(notification.value)
+        name = printable(notification.value, keep="")
         summary = summary.replace(name, _without_markup(name))
     lines = [
         f"{summary}.",
@@ -316,11 +317,6 @@ def alertmanager_body(notification: Notification) -> list[dict[str, Any]]:
 def _others(notification: Notification) -> list[IncidentNote]:
     """The incidents but the one that the alert itself is about."""
     return [note for note in notification.incidents if note.id != notification.value]
-
-
-def _printable(name: str) -> str:
-    """Put a name on one line: browsers send regions, which may be any text."""
-    return "".join(char if char.isprintable() else "?" for char in name)
 
 
 def _without_markup(name: str) -> str:

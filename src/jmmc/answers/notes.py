@@ -12,6 +12,7 @@ from msgspec import Struct
 from jmmc.answers.details import NotFoundError
 from jmmc.core.errors import JmmcError, Typed, Worded
 from jmmc.core.fields import Moment
+from jmmc.core.text import is_visible
 from jmmc.stores import Reports
 from jmmc.stores.copy import NOTE_RECORDS
 
@@ -55,7 +56,7 @@ async def add_note(
     Raises `NoteError` with what is allowed.
     """
     text = text.strip()
-    if not (0 < len(text) <= LONGEST_TEXT and text.isprintable()):
+    if not (0 < len(text) <= LONGEST_TEXT and is_visible(text)):
         raise NoteError(
             "the text of a note has 1 to {longest} printable characters, in one line (got {text})",
             "text",

@@ -6,14 +6,10 @@ Browsers choose names, and terminals obey escapes.
 import json
 import re
 
-# What moves a cursor, ends a line elsewhere, reverses text or cannot be seen. Joiners stay: some
-# scripts, and emoji, need them.
-_CONTROLS = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f"
-    "\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
-)
+from jmmc.core.invisible import UNSEEN, has_effect
 
-
+_JOINERS = "\u200c\u200d"  # Not printable to Python, although some scripts and emoji need them.
+_IN_MARKUP = re.compile(f'value="[^"]*"|{UNSEEN.pattern}')
 _FRENCH_SPACES = re.compile(r" (?=[:;?!%»])|(?<=«) |(?<=\d) (?=\d{3}\b)")
 
 
@@ -26,32 +22,53 @@ def with_french_spaces(text: str) -> str:
 
 
 def printable(text: str, *, keep: str = "\n") -> str:
-    """Replace characters that are not printable by their codes, such as `\\x1b`, except `keep`.
+    """Replace characters that are not printable or not seen by their codes, except `keep`.
 
-    A no-break space, which is none to Python, becomes a space.
+    A code is such as `\\x1b`. A no-break space, which is not printable to Python, becomes a space.
     """
-    if text.isprintable():
+    if text.isprintable() and not UNSEEN.search(text):
         return text
-    text = text.replace("\u00a0", " ")
     return "".join(
-        char if char.isprintable() or char in keep else char.encode("unicode_escape").decode()
-        for char in text
+        char if char.isprintable() or char in keep or char in _JOINERS else _code(char)
+        for char in UNSEEN.sub(_code_unless_seen, text.replace("\u00a0", " "))
     )
 
 
+def is_visible(text: str) -> bool:
+    """Whether every character of a line is seen, and is no other space than U+0020."""
+    return printable(text, keep="") == text
+
+
 def without_controls(text: str) -> str:
-    """Replace control characters and invisible ones by their codes; keep tabs and line ends."""
-    return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+    """Replace control characters and those not seen by their codes; keep tabs and line ends."""
+    return UNSEEN.sub(_code_unless_seen, text)
+
+
+def without_controls_in_markup(html: str) -> str:
+    """Do the same in a page, except in the values of its form fields, which are sent back."""
+    return _IN_MARKUP.sub(_code_in_markup, html) if UNSEEN.search(html) else html
 
 
 def printable_json(document: bytes) -> bytes:
-    """The same JSON value, with what is not printable in it as JSON escapes (`\\u001b`).
+    """The same JSON value, with what is not printable or not seen as JSON escapes (`\\u001b`).
 
     JSON encoders escape control characters below U+0020 only. Line feeds between values are kept.
     """
     if document.isascii() and b"\x7f" not in document:
         return document
-    text = document.decode()
+    text = UNSEEN.sub(lambda match: json.dumps(match[0])[1:-1], document.decode())
     return "".join(
         char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text
     ).encode()
+
+
+def _code_unless_seen(match: re.Match[str]) -> str:
+    return match[0] if has_effect(match.string, match.start()) else _code(match[0])
+
+
+def _code_in_markup(match: re.Match[str]) -> str:
+    return match[0] if match[0].startswith("value=") else _code_unless_seen(match)
+
+
+def _code(char: str) -> str:
+    return char.encode("unicode_escape").decode()

@@ -26,6 +26,7 @@ from jmmc.answers.list_filters import LIST_FILTERS
 from jmmc.answers.model import FEW, Grades, SessionMark
 from jmmc.answers.notes import Note
 from jmmc.core.errors import InvalidInput, Worded
+from jmmc.core.text import without_controls_in_markup
 from jmmc.core.timestamps import PERIOD_STARTS, parse_moment, to_iso
 from jmmc.core.version import __version__
 from jmmc.privacy.pseudonyms import jitsi_room_name
@@ -341,7 +342,8 @@ class Layout:
         return reader_zone(request, self._time_zone())
 
     def _render(self, request: Request, caller: Caller, name: str, **context: Any) -> str:
-        return self.templates.get_template(name).render(self.context(request, caller, **context))
+        template = self.templates.get_template(name)
+        return without_controls_in_markup(template.render(self.context(request, caller, **context)))
 
 
 def _static(root: str) -> str:

@@ -12,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from jmmc.answers.queries import Queries
 from jmmc.collector import Collector
 from jmmc.core.errors import StoreError
+from jmmc.core.text import without_controls_in_markup
 from jmmc.quality.filters import IncidentFilter
 from jmmc.web.dashboard.first_steps import FirstSteps
 from jmmc.web.dashboard.layout import HEADERS, Layout
@@ -125,7 +126,7 @@ class LivePages:
         context = self._layout.context(request, caller)
 
         def render(result: dict[str, Any]) -> bytes:
-            text = template.render({**context, **result})
+            text = without_controls_in_markup(template.render({**context, **result}))
             # Not splitlines, which would make a new line of a U+2028 in a name.
             lines = _LINE_END.split(text)
             return ("".join(f"data: {line}\n" for line in lines) + "\n").encode()

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from jmmc.collector import Collector
 from jmmc.core.errors import InvalidInput, JmmcError
 from jmmc.core.logging import logger
+from jmmc.core.text import is_visible
 from jmmc.stores import Reports
 from jmmc.stores.copy import VIEW_RECORDS
 from jmmc.web.dashboard.forms import check_origin, read_form
@@ -70,7 +71,7 @@ async def saved_views(reports: Reports) -> list[View]:
 async def save_view(reports: Reports, name: str, path: str, query: str, *, by: str) -> View:
     """Store a view; one of the same name by the same person is replaced. Raises `ViewError`."""
     name = name.strip()
-    if not (0 < len(name) <= LONGEST_NAME and name.isprintable()):
+    if not (0 < len(name) <= LONGEST_NAME and is_visible(name)):
         raise ViewError("A name has 1 to 60 printable characters.")
     if path not in PAGES:
         raise ViewError("Views of this page cannot be saved.")
