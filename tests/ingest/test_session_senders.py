@@ -16,7 +16,7 @@ def test_a_session_has_its_last_sender_and_all_its_samples() -> None:
 def test_of_too_many_sessions_the_least_recent_is_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("jmmc.ingest.session_senders._MOST_SESSIONS", 2)
+    monkeypatch.setattr("jmmc.ingest.session_senders.MOST_RECENT", 2)
     senders = SessionSenders()
     for session in ("a", "b", "a", "c"):
         senders.count(session, 1, 1)

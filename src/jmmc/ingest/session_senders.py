@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 
-_MOST_SESSIONS = 150_000  # 42 MB. One that is forgotten counts as new for its address.
+from jmmc.stores.recent_sessions import MOST_RECENT
 
 
 class SessionSenders:
@@ -16,7 +16,7 @@ class SessionSenders:
         known = self._sessions.get(session)
         self._sessions[session] = (sender, samples + (0 if known is None else known[1]))
         self._sessions.move_to_end(session)
-        if len(self._sessions) > _MOST_SESSIONS:
+        if len(self._sessions) > MOST_RECENT:
             self._sessions.popitem(last=False)
 
     def of(self, session: str) -> tuple[int, int] | None:

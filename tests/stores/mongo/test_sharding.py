@@ -74,6 +74,25 @@ async def test_a_push_names_the_id_of_each_document_that_it_touches(
     assert [plan for plan in (*writes, *reads) if not _names_its_id(plan)] == []
 
 
+async def test_sessions_that_others_open_cost_no_query_of_one_that_goes_on(
+    mongod: Mongod, profiled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that pushed most recently are remembered, not those that began last."""
+    monkeypatch.setattr("jmmc.stores.mongo.appending.MOST_RECENT", 2)
+    store = MongoStore(url=mongod.url.replace("/jmmc", f"/{profiled.name}"), name="calls")
+    await store.open()
+    await store.append([_push(0)])
+    _begin(profiled)
+    for seq in range(1, 5):
+        await store.append([_push(0, number=10 + seq)])
+        await store.append([_push(seq)])
+    kinds = [kind for kind, _ in _plans(profiled, "calls")]
+    assert (kinds.count("update"), kinds.count("query")) == (8, 0)
+    await store.append([_push(1, number=11)])
+    assert [kind for kind, _ in _plans(profiled, "calls")].count("query") == 1
+    await store.close()
+
+
 async def test_summaries_are_read_by_index_and_written_by_id(mongod: Mongod, profiled: Any) -> None:
     url = mongod.url.replace("/jmmc", f"/{profiled.name}")
     store = MongoStore(url=url, name="calls")

@@ -20,8 +20,8 @@ from jmmc.stores.mongo.writes import (
     WritePlan,
     document_ids,
 )
+from jmmc.stores.recent_sessions import MOST_RECENT
 
-_REMEMBERED = 100_000  # Sessions, each about 300 bytes. A forgotten one costs a query.
 _ROUNDS = 5  # Tries of a batch against other collectors that write to the same sessions.
 
 
@@ -47,7 +47,7 @@ class Appender:
             raise
         if waiting:
             raise StoreError("other collectors keep writing to the same sessions")
-        while len(self._remembered) > _REMEMBERED:
+        while len(self._remembered) > MOST_RECENT:
             self._remembered.popitem(last=False)
         return [answer for answer in answers if answer is not None]
 

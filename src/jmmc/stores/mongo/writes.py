@@ -22,7 +22,8 @@ are planned again. A filter need not name the owner of a v2 session: either the 
 it is assumed to be new, and then no document may exist.
 """
 
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any, ClassVar
 
@@ -238,12 +239,14 @@ class _Addition(Struct):
 class WritePlan:
     """Plans the writes of one round; `remembered` has sessions by id and is kept up to date.
 
+    Its last sessions are those of the most recent pushes.
+
     With `assume_new` a session that is not remembered is taken for a new one when its first push
     comes.
     """
 
     def __init__(
-        self, remembered: MutableMapping[str, RememberedSession], *, assume_new: bool
+        self, remembered: OrderedDict[str, RememberedSession], *, assume_new: bool
     ) -> None:
         self._remembered = remembered
         self._assume_new = assume_new
@@ -293,6 +296,7 @@ class WritePlan:
                 session.stored_seqs = set()
         if not session.belongs_to(push):
             return Refusal.OTHER_OWNER
+        self._remembered.move_to_end(push.session)
         self._assigned.append(session)
         if push.dialect is Dialect.V1:
             return self._assign_v1(index, push, session)

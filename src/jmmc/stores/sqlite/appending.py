@@ -10,12 +10,12 @@ import msgspec
 
 from jmmc.core.errors import StoreError
 from jmmc.core.model import Dialect, Push, Receipt, Refusal
+from jmmc.stores.recent_sessions import MOST_RECENT
 from jmmc.stores.sqlite import archive
 from jmmc.stores.sqlite.connections import Connections
 from jmmc.stores.sqlite.rows import SampleRow, sample_row
 from jmmc.stores.sqlite.transaction import transaction
 
-_REMEMBERED = 150_000  # Sessions, each about 440 bytes: if more go on, each push costs a SELECT.
 _ROWS = 1000  # In one statement; SQLite binds 32,766 values at the most.
 _STORED = (
     "SELECT json_group_array(json_array(session, id, conf, uid,"
@@ -190,7 +190,7 @@ class Appender:
         return (session.key, seq) if resent else Receipt(seq, gap)
 
     def _forget_oldest(self) -> None:
-        while len(self._remembered) > _REMEMBERED:
+        while len(self._remembered) > MOST_RECENT:
             self._remembered.popitem(last=False)
 
 
