@@ -156,6 +156,37 @@ async def test_a_migration_that_fails_leaves_the_file_at_the_version_before_it(
     await store.close()
 
 
+def test_a_new_file_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
+    """The first start fails in a late migration, and is repeated."""
+    connection = sqlite3.connect(tmp_path / "new.db", isolation_level=None)
+
+    def refuse(action: int, name: str | None, *_: str | None) -> int:
+        is_late = action == sqlite3.SQLITE_CREATE_TABLE and name == "day_columns"
+        return sqlite3.SQLITE_DENY if is_late else sqlite3.SQLITE_OK
+
+    connection.set_authorizer(refuse)
+    with pytest.raises(sqlite3.DatabaseError, match="not authorized"):
+        schema.migrate(connection)
+    connection.set_authorizer(None)
+    assert connection.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,)
+    assert connection.execute("PRAGMA user_version").fetchone() == (0,)
+    schema.migrate(connection)
+    assert connection.execute("PRAGMA user_version").fetchone() == (len(migrations()),)
+    assert connection.execute("SELECT count(*) FROM day_columns").fetchone() == (0,)
+    connection.close()
+
+
+def test_a_file_of_this_version_is_opened_while_another_process_writes(tmp_path: Path) -> None:
+    path = tmp_path / "new.db"
+    writing, opening = (sqlite3.connect(path, isolation_level=None, timeout=0) for _ in range(2))
+    schema.migrate(writing)
+    writing.execute("BEGIN IMMEDIATE")
+    schema.migrate(opening)
+    assert opening.execute("SELECT count(*) FROM sessions").fetchone() == (0,)
+    writing.close()
+    opening.close()
+
+
 async def test_a_summary_of_an_older_file_has_its_grade_spans_and_no_segments(
     tmp_path: Path,
 ) -> None:

@@ -2,6 +2,7 @@
 
 import sqlite3
 import struct
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -14,10 +15,11 @@ _MAGIC = b"SQLite format 3\0"
 _HEADER = 100  # Bytes; https://www.sqlite.org/fileformat.html#the_database_header
 
 
-def migrations() -> list[str]:
+@cache
+def migrations() -> tuple[str, ...]:
     """The migration scripts in order; script N migrates a file from version N - 1 to N."""
     scripts = [path for path in files(__name__).iterdir() if path.name.endswith(".sql")]
-    return [script.read_text() for script in sorted(scripts, key=lambda script: script.name)]
+    return tuple(script.read_text() for script in sorted(scripts, key=lambda script: script.name))
 
 
 def refuse_foreign(path: Path) -> None:
@@ -52,19 +54,27 @@ def refuse_foreign(path: Path) -> None:
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Apply the migrations that are missing, each in its own transaction.
+    """Apply the migrations that are missing, each in its own transaction; to a new file in one.
 
     `connection` enforces no foreign keys afterwards: a table that others refer to can be replaced.
     """
     connection.execute("PRAGMA foreign_keys = OFF")
-    for number, script in enumerate(migrations(), start=1):
+    while _version(connection) < len(migrations()):
         with transaction(connection):
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version < number:
+            version = _version(connection)  # Another process may have migrated the file.
+            scripts = migrations()[version:]
+            if version:
+                scripts = scripts[:1]
+            for script in scripts:
                 for statement in script.split(";\n"):
                     connection.execute(statement)
-                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                connection.execute(f"PRAGMA user_version = {number}")
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {version + len(scripts)}")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    """The number of the last migration that the file has had."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _is_blank(path: Path) -> bool:
