@@ -208,7 +208,10 @@ def test_no_message_of_the_program_points_into_a_checkout() -> None:
     """A package has no `docs/`."""
     pointers = []
     for path in sorted((ROOT / "src/jmmc").rglob("*.py")):
-        tree = ast.parse(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        if "docs/" not in text:
+            continue
+        tree = ast.parse(text)
         docstrings = {
             id(node.body[0].value)
             for node in ast.walk(tree)

@@ -153,7 +153,7 @@ class World:
         wait_until(is_done, self.serve.log.read_text, within=90, pause=0.3)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # Their processes would work through all later tests, too.
 def worlds(tmp_path_factory: pytest.TempPathFactory, mongod: Mongod) -> Iterator[dict[str, World]]:
     """The collector of each store."""
     folder = tmp_path_factory.mktemp("oracle")
