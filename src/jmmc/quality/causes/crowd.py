@@ -150,21 +150,20 @@ class Crowd:
         self._sources = _sources(self.sessions, signs)
         pause()
         self._namings, self._people = _namings(self.sessions, signs)
-        starts: list[tuple[int, int]] = []
-        ends: list[tuple[int, int]] = []
+        self._starts: dict[int, Set] = {}  # By second: the sessions whose problem begins, or ends.
+        self._ends: dict[int, Set] = {}
         self._own_starts: list[int] = []
         self._own_ends: list[int] = []
         for place, summary in enumerate(self.sessions):
             if place % _AT_A_TIME == 0:
                 pause()
-            self._add(summary, place, signs[place], changes, starts, ends)
+            self._add(summary, place, signs[place], changes)
         self._own_starts.sort()
         self._own_ends.sort()
         self._good, self._bad, self._secondary, *with_sign = (
             list(accumulate(of_slot[: self._slots], xor)) for of_slot in changes
         )
         self._signs = dict(zip(SIGNS, with_sign, strict=True))
-        self._starts, self._ends = sorted(starts), sorted(ends)
 
     def _add(
         self,
@@ -172,8 +171,6 @@ class Crowd:
         place: int,
         signs_of_spells: Sequence[frozenset[str]],
         changes: list[list[int]],
-        starts: list[tuple[int, int]],
-        ends: list[tuple[int, int]],
     ) -> None:
         bit = 1 << place
         self._of_person[summary.browser_id] = self._of_person.get(summary.browser_id, 0) | bit
@@ -191,9 +188,9 @@ class Crowd:
                 self._change(good if span.grade is Grade.GOOD else bad, span.start, span.end, bit)
         for spell, signs in zip(summary.spells, signs_of_spells, strict=True):
             recovered = spell.end < summary.ended  # Else the problem lasted, and the call ended.
-            starts.append((spell.start, bit))
+            self._starts[spell.start] = self._starts.get(spell.start, 0) | bit
             if recovered:
-                ends.append((spell.end, bit))
+                self._ends[spell.end] = self._ends.get(spell.end, 0) | bit
             if self._is_received(summary, spell, signs, bit):
                 self._change(secondary, spell.start, spell.end, bit)
             else:
@@ -502,13 +499,11 @@ def _names(kind: str, value: str) -> tuple[str, ...]:
     return (value,) if family == value else (value, family)
 
 
-def _around(moments: Sequence[tuple[int, int]], at: int) -> Set:
+def _around(moments: Mapping[int, Set], at: int) -> Set:
     """Those that have a moment near `at`."""
     found = 0
-    for _, bit in moments[
-        bisect_left(moments, (at - MOMENT, 0)) : bisect_right(moments, (at + MOMENT + 1, 0))
-    ]:
-        found |= bit
+    for moment in range(at - MOMENT, at + MOMENT + 1):
+        found |= moments.get(moment, 0)
     return found
 
 

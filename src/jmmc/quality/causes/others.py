@@ -156,6 +156,7 @@ def _log_at_most(usual: Alike, outside: Alike) -> Sequence[Sequence[float]]:
     ]
 
 
+@lru_cache(maxsize=4096)
 def _by_way(same: float, once: float, both: float) -> tuple[float, ...]:
     """The share of those affected in each way, in the order of `Counts`."""
     at_moments = 1 - once, once * (1 - both), once * both
