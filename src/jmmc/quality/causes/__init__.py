@@ -5,8 +5,8 @@ causes with the facts that decided; and incidents, which join problems of one ca
 the form in which they are kept). It knows no store, no clock and no text in any language.
 
 `parameters` has every number of the model; `model` says how they are used. Each kind of cause has a
-module: `own_causes`, `shared_causes`, `other_ends`. `others`, `habits` and `receivers` have what
-the other participants say for them, `ranking` makes the answer.
+module: `own_causes`, `shared_causes`, `other_ends`. `others`, `free_shares`, `habits` and
+`receivers` have what the other participants say for them, `ranking` makes the answer.
 """
 
 from jmmc.quality.causes.answer import Answer, Cause, Fact

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-VERSION = 6
+VERSION = 7
 """Version of the model; answers that are stored name it."""
 
 
@@ -49,8 +49,8 @@ OWN: Mapping[str, Own] = {
 SHARED: Mapping[str, Shared] = {
     #                               cut   up    down  delay narrow machine media
     "meeting": Shared(6e-4, 0.000, (0.25, 0.30, 0.45, 0.25, 0.12, 0.05, 0.35)),
-    "network": Shared(20e-4, 0.022, (0.25, 0.45, 0.50, 0.35, 0.12, 0.02, 0.12)),
-    "provider": Shared(6e-4, 0.008, (0.20, 0.40, 0.45, 0.45, 0.10, 0.02, 0.12)),
+    "network": Shared(20e-4, 0.022, (0.25, 0.45, 0.50, 0.35, 0.12, 0.02, 0.06)),
+    "provider": Shared(6e-4, 0.008, (0.20, 0.40, 0.45, 0.45, 0.10, 0.02, 0.06)),
     "bridge": Shared(10e-4, 0.004, (0.35, 0.45, 0.55, 0.35, 0.12, 0.02, 0.25)),
     "region": Shared(6e-4, 0.003, (0.45, 0.35, 0.45, 0.45, 0.10, 0.02, 0.20)),
     "service": Shared(4e-4, 0.000, (0.60, 0.30, 0.40, 0.35, 0.10, 0.02, 0.20)),
@@ -123,6 +123,14 @@ by one, and how long each of them takes to come back is no evidence against an i
 AT_ONCE_OF_INCIDENTS = (0.75, 0.92, AT_BOTH), (0.25, 0.4, 0.3)
 """Incidents by how many notice them at once: how probable each kind of them is, that share, and the
 share of these for whom both edges are at the same moment."""
+FEWEST_OF_FREE = 40
+"""Affected members from which a group tells by itself how many an incident hits, and how many of
+these are alike (`free_shares`)."""
+FREE_SIGN = 0.8, 4.0
+FREE_ONCE = 0.75, 4.0
+FREE_BOTH = 0.5, 2.0
+"""What is expected of these shares, and how many people that counts as: of those affected with the
+same sign, and with a moment in common; and of these, with both."""
 MOMENT = 13
 """Seconds within which two moments are the same: statistics come every ten seconds."""
 USUAL_SECONDS = 150
@@ -148,7 +156,8 @@ BASE_WEIGHT = 12.0
 BASE_WEIGHT_KNOWN = 25.0
 """The same with a record of the last days."""
 TAIL = 0.02
-"""Probability that the time is unlike the last days, as when another incident is under way."""
+"""Probability that the time is unlike the last days, as when another incident is under way; the
+higher the base rate, the rarer."""
 
 SPREAD = 25.0
 """Calls: how much the groups of a dimension differ from each other by nature."""

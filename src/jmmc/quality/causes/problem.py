@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from math import inf, log, pi
+from math import exp, log, pi
 from operator import sub
 from typing import NamedTuple
 
 from jmmc.quality.causes import parameters as p
-from jmmc.quality.causes.base_rates import LOG_BASE_RATES, base_weights
+from jmmc.quality.causes.base_rates import LOG_BASE_RATES, log_base_weights
 from jmmc.quality.causes.crowd import Crowd, Group, Scene, Set, has_begun
 from jmmc.quality.causes.habits import Habit, log_hit
 from jmmc.quality.causes.logarithms import NEGLIGIBLE, log_beta_binomial
@@ -132,10 +132,15 @@ class Problem:
         if self.all.at_once > p.MANY_AT_ONCE:
             self.moments, self.both_by_chance = min(1, self.moments), 0.0
             self.all = self.own_problems(-1)
-        base = base_weights(
-            records.base_rate, self.all.bad, sum(self.all), records.base_rate is not None
+        log_base = log_base_weights(
+            records.base_rate,
+            self.all.bad,
+            sum(self.all),
+            has_record=records.base_rate is not None,
         )
-        self.rate = sum(rate * weight for rate, weight in zip(p.BASE_RATES, base, strict=True))
+        self.rate = sum(
+            rate * exp(weight) for rate, weight in zip(p.BASE_RATES, log_base, strict=True)
+        )
         self.person = records.people.get(subject.browser_id, Record())
         self.usual = records.base_rate if records.base_rate is not None else p.BASE_RATE
         self.of_person = log_ratios(self.person, self.usual, of_person=True)
@@ -144,7 +149,6 @@ class Problem:
             Group("meeting", subject.room, 0),
         )
         self.now = log(self.rate)
-        log_base = tuple(log(weight) if weight else -inf for weight in base)
         usual = Alike(*map(rounded, (self.same, self.by_chance, self.both_by_chance)))
         self.basis = Basis(usual, self.moments, log_base, self.now)
         self.log_alike = self.log_alike_of(self.all)
@@ -170,7 +174,9 @@ class Problem:
         return (
             _log_alike(others.bad, others.with_sign, self.same)
             + _log_alike(others.bad if self.moments else 0, others.at_once, self.by_chance)
-            + _log_alike(others.at_once, others.at_both, self.both_by_chance)
+            + _log_alike(
+                others.at_once if self.moments > 1 else 0, others.at_both, self.both_by_chance
+            )
         )
 
     def log_moments(self, others: Set) -> float:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from jmmc.quality.causes import parameters as p
 from jmmc.quality.causes.crowd import Group, Set
+from jmmc.quality.causes.free_shares import is_large, log_free_incident
 from jmmc.quality.causes.habits import log_weak_group
 from jmmc.quality.causes.hypothesis import Hypothesis
 from jmmc.quality.causes.logarithms import (
@@ -72,7 +73,7 @@ def shared_causes(problem: Problem, passed_on: float) -> Iterable[Shared]:
         chances = alike(problem, outside)
         elsewhere = problem.log_alike_of(outside)
         incident = spared = spared_now = weak = record = -inf
-        if not is_negligible(problem, inside, chances, elsewhere):
+        if is_large(inside) or not is_negligible(problem, inside, chances, elsewhere):
             prior = log(shared.incident) + elsewhere
             found = _log_incident(problem.basis, inside, chances, is_wide=group.kind in _WIDE)
             incident, spared, spared_now = (prior + nats for nats in found)
@@ -109,6 +110,8 @@ def _log_incident(
     """What members say for an incident that hits the participant, in nats; and for one that spares
     them, alone and times the base rate.
     """
+    if is_large(inside):
+        return log_free_incident(basis, inside, chances)
     hits, spares = _WIDE_INCIDENT if is_wide else _INCIDENT
     apart, apart_now = log_others_apart(basis, inside, chances)
     return (
