@@ -183,7 +183,7 @@ def test_the_sums_of_columns_are_those_of_the_seconds(
     lives = _draw(chance)
     truth = _Truth(lives, (since, until), transport)
     selection = SummaryFilter(since=_DAY + since, until=_DAY + until, transport=transport or None)
-    steps = QualitySteps(selection, _STEP)
+    steps = QualitySteps(_STEP)
     over_time = ColumnSums(selection, steps=steps, spread=True)
     by_region = ColumnSums(selection, ("region",), joins=True)
     by_pair = ColumnSums(selection, ("transport", "region"))

@@ -19,7 +19,7 @@ from jmmc.quality.grading import Grade
 from jmmc.quality.intervals import Replicates, groups_of, interval
 from jmmc.quality.pair_sums import PairSums
 from jmmc.quality.quality_steps import QualitySteps, merged
-from jmmc.quality.window_sums import Row
+from jmmc.quality.window_sums import Row, WindowSums
 
 _LENGTH = 1800  # Seconds of a session.
 _DAY = 86_400
@@ -183,8 +183,9 @@ def test_a_pair_has_the_seconds_of_its_window_and_of_both_values() -> None:
 
 
 def test_steps_have_the_known_time_cut_to_the_second() -> None:
-    steps = QualitySteps(SummaryFilter(since=0, until=100), 50)
-    steps.add_rows([_row(1, "[[0,40,1],[40,60,2],[60,90,3],[90,100,0]]", "")], 10, 100)
+    steps = QualitySteps(50)
+    window = WindowSums(SummaryFilter(since=10, until=100), steps=steps)
+    window.add([_row(1, "[[0,40,1],[40,60,2],[60,90,3],[90,100,0]]", "")])
     (first, early), (second, late) = steps.steps()
     assert (first, early.totals(Grade.FAIR), early.totals(Grade.POOR)) == (0, (40, 10), (40, 0))
     assert (second, late.totals(Grade.FAIR), late.totals(Grade.POOR)) == (50, (40, 40), (40, 30))

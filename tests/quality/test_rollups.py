@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from jmmc.quality import rollups
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.grading import Grade
-from jmmc.quality.intervals import Replicates
+from jmmc.quality.intervals import Replicates, groups_of
 from jmmc.quality.peaks import Presence, peak, peaks
+from jmmc.quality.quality_steps import QualitySteps
 from jmmc.quality.rollups import (
     ALL,
     BUCKET,
@@ -264,6 +265,30 @@ def test_the_sums_of_a_window_are_those_of_its_seconds(
     assert {start for start, _ in by_part} <= set(parts)
 
 
+@given(_LIVES, st.integers(-100, 1300), st.integers(1, 900), st.sampled_from(("", "e")))
+def test_known_time_is_in_the_step_of_its_second(
+    chance: random.Random, since: int, length: int, region: str
+) -> None:
+    lives, until = _draw(chance), since + length
+    selection = SummaryFilter(since=_HOUR - 500, until=_HOUR + 2500, region=region or None)
+    for seconds in (BUCKET, DAY):
+        steps = QualitySteps(seconds)
+        window = (_HOUR + since, _HOUR + until)
+        sums = WindowSums(selection, part=window, spread=False, steps=steps)
+        rows = [_row(number, life) for number, life in enumerate(lives)]
+        sums.add(row for row in rows if not region or region in _regions(row))
+        truth: dict[int, Replicates] = {}
+        for row, (began, life) in zip(rows, lives, strict=True):
+            groups = groups_of(row.browser_id, row.room, row.began)
+            for second, (grade, where) in enumerate(life, began):
+                known = grade is not Grade.UNKNOWN and region in ("", where)
+                if since <= second < until and known:
+                    at = _HOUR + second
+                    of_step = truth.setdefault(at - at % seconds, Replicates())
+                    of_step.add(groups, 1, int(grade is _FAIR), int(grade is _BAD))
+        assert dict(steps.steps()) == truth
+
+
 def _ends(selection: SummaryFilter, rows: Sequence[Row], first: int, last: int) -> list[WindowSums]:
     """The sums of a window before `first` and from `last` on, in seconds from the hour on."""
     assert selection.since is not None
@@ -274,7 +299,11 @@ def _ends(selection: SummaryFilter, rows: Sequence[Row], first: int, last: int) 
         ((_HOUR + last, selection.until), (_HOUR + last, ever)),
     ):
         side = WindowSums(
-            selection, by="" if selection.region else "region", part=part, entered=entered
+            selection,
+            by="" if selection.region else "region",
+            part=part,
+            entered=entered,
+            spread=False,
         )
         side.add(row for row in rows if selection.region in (None, *_regions(row)))
         ends.append(side)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from jmmc.answers.session_rows import OF_JOINS, OUTCOME, SESSION_COLUMNS
 from jmmc.answers.threads import in_background, paused
 from jmmc.core.tasks import prefetch
 from jmmc.quality.column_sums import ColumnSums, Key, has_columns
@@ -24,18 +25,13 @@ from jmmc.quality.peaks import peak
 from jmmc.quality.people import digest_of
 from jmmc.quality.quality_steps import QualitySteps
 from jmmc.quality.rollups import ALL, DAY, ReplicatesByValue, Sums, total
-from jmmc.quality.window_joins import JOIN_COLUMNS, WindowJoins
+from jmmc.quality.window_joins import WindowJoins
 from jmmc.quality.window_sums import ROW_COLUMNS, Row, WindowSums
 from jmmc.stores import Reports
 
 _LEAST = 2 * DAY  # Seconds: sessions of shorter windows are read as quickly one by one.
 _DAYS_TOGETHER = 8  # That are read at a time.
 _APART_TOGETHER = 500
-
-
-_NAMES = (*ROW_COLUMNS, *(name for name in JOIN_COLUMNS if name not in ROW_COLUMNS))
-_OUTCOME = _NAMES.index("outcome")
-_OF_JOINS = tuple(map(_NAMES.index, JOIN_COLUMNS))
 
 
 class Rest(NamedTuple):
@@ -198,13 +194,13 @@ async def read_window(
     since, until = selection.window
     window = WindowColumns(
         ColumnSums(selection, (by,) if by else (), steps=steps, spread=True, joins=True),
-        WindowSums(selection, by=by, over_time=steps is not None),
+        WindowSums(selection, by=by, over_time=steps is not None, steps=steps),
         WindowJoins(selection, since, until, by=by),
     )
     rest = await add_days(reports, days, [window.columns], selection)
-    names = (*_NAMES, by) if by else _NAMES
+    names = (*SESSION_COLUMNS, by) if by else SESSION_COLUMNS
     async for rows in rest_of(reports, rest, names, attempts=None):
-        await in_background(partial(_add_rows, window, steps, rows, (since, until)))
+        await in_background(partial(_add_rows, window, rows))
     return window
 
 
@@ -228,7 +224,7 @@ async def read_pairs(
     pairs = PairSums(selection, by, crossed)
     joins = WindowJoins(selection, since, until, by=by, crossed=crossed)
     rest = await add_days(reports, days, [columns], selection)
-    async for rows in rest_of(reports, rest, (*_NAMES, by, crossed), attempts=None):
+    async for rows in rest_of(reports, rest, (*SESSION_COLUMNS, by, crossed), attempts=None):
         await in_background(partial(_add_pairs, pairs, joins, rows))
     return await in_background(lambda: _pair_totals(columns, pairs, joins))
 
@@ -236,7 +232,9 @@ async def read_pairs(
 def _add_pairs(pairs: PairSums, joins: WindowJoins, rows: Sequence[Sequence[Any]]) -> None:
     size = len(ROW_COLUMNS)
     pairs.add(
-        (*row[:size], *row[len(_NAMES) :]) for row in paused(rows) if row[_OUTCOME] not in ATTEMPTS
+        (*row[:size], *row[len(SESSION_COLUMNS) :])
+        for row in paused(rows)
+        if row[OUTCOME] not in ATTEMPTS
     )
     joins.add(_join_row(row) for row in paused(rows))
 
@@ -268,7 +266,7 @@ async def read_joins(
     columns = ColumnSums(selection, (by,) if by else (), sums=False, joins=True)
     joins = WindowJoins(selection, since, until, by=by)
     rest = await add_days(reports, days, [columns], selection)
-    names = (*_NAMES, by) if by else _NAMES
+    names = (*SESSION_COLUMNS, by) if by else SESSION_COLUMNS
     async for rows in rest_of(reports, rest, names, attempts=None):
         await in_background(partial(joins.add, map(_join_row, paused(rows))))
     return await in_background(
@@ -279,22 +277,14 @@ async def read_joins(
 
 
 def _join_row(row: Sequence[Any]) -> Sequence[Any]:
-    return [*(row[place] for place in _OF_JOINS), *row[len(_NAMES) :]]
+    return [*(row[place] for place in OF_JOINS), *row[len(SESSION_COLUMNS) :]]
 
 
-def _add_rows(
-    window: WindowColumns,
-    steps: QualitySteps | None,
-    rows: Sequence[Sequence[Any]],
-    bounds: tuple[int, int],
-) -> None:
+def _add_rows(window: WindowColumns, rows: Sequence[Sequence[Any]]) -> None:
     size = len(ROW_COLUMNS)
-    stays = [
-        Row(*row[:size], *row[len(_NAMES) :])
+    window.sessions.add(
+        Row(*row[:size], *row[len(SESSION_COLUMNS) :])
         for row in paused(rows)
-        if row[_OUTCOME] not in ATTEMPTS
-    ]
-    window.sessions.add(paused(stays))
-    if steps is not None:
-        steps.add_rows(paused(stays), *bounds)
+        if row[OUTCOME] not in ATTEMPTS
+    )
     window.joins.add(map(_join_row, paused(rows)))

@@ -7,7 +7,7 @@ import msgspec
 
 from jmmc.answers.column_reading import read_joins
 from jmmc.answers.model import JoinRates, JoinReasons, Quantiles, RecentJoins
-from jmmc.answers.rollup_reading import rollups_by_value, stored_value
+from jmmc.answers.rollup_reading import StoredValue, rollups_by_value, stored_value
 from jmmc.answers.threads import in_background, paused
 from jmmc.core.readings import TECHNICAL_FAILURES
 from jmmc.core.tasks import prefetch
@@ -29,38 +29,6 @@ RECENT = 600
 _LATEST = 10  # Failed joins that it names.
 
 
-async def joins_by(
-    reports: Reports,
-    selection: SummaryFilter,
-    by: str,
-    *,
-    of_whole_hours: dict[str, JoinSums] | None = None,
-) -> dict[str, JoinSums]:
-    """The joins of a window by the values of a dimension, or of all together (`ALL`).
-
-    Whole hours and days come from rollups, both ends from sessions; with a filter, from columns,
-    or all of it from sessions.
-    `of_whole_hours` is what was read from the rollups already; what is at the ends is added to it.
-    """
-    since, until = selection.window
-    first, last = whole_units(since, until, HOUR)
-    if (
-        not selection.only_window
-        and (joins := await read_joins(reports, selection, by)) is not None
-    ):
-        return joins
-    if not selection.only_window or first >= last:
-        return await _of_sessions(reports, selection, since, until, by)
-    found = {} if of_whole_hours is None else of_whole_hours
-    async for joins in _of_ends(reports, selection, first, last, by):
-        _add(found, joins)
-    if of_whole_hours is None:
-        async for rollups in rollups_by_value(reports, by, first, last):
-            for rollup in rollups:
-                await in_background(partial(_add, found, rollup.joins))
-    return found
-
-
 async def all_joins(reports: Reports, selection: SummaryFilter) -> JoinSums:
     """All joins of a window together.
 
@@ -77,11 +45,20 @@ async def all_joins(reports: Reports, selection: SummaryFilter) -> JoinSums:
     async for joins in _of_ends(reports, selection, first, last, ALL):
         sums.merge(joins.get(ALL, JoinSums()))
     if stored is not None:
-        of_rollups = rollups_by_value(reports, stored.dimension, first, last, value=stored.value)
-        async for rollups in of_rollups:
-            for rollup in rollups:
-                if of_value := rollup.joins.get(stored.value):
-                    sums.merge(of_value)
+        sums.merge(await joins_of_rollups(reports, stored, first, last))
+    return sums
+
+
+async def joins_of_rollups(
+    reports: Reports, stored: StoredValue, first: int, last: int
+) -> JoinSums:
+    """The joins of whole hours, from the rollups of a value."""
+    sums = JoinSums()
+    of_rollups = rollups_by_value(reports, stored.dimension, first, last, value=stored.value)
+    async for rollups in of_rollups:
+        for rollup in rollups:
+            if of_value := rollup.joins.get(stored.value):
+                sums.merge(of_value)
     return sums
 
 

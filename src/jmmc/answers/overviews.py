@@ -29,7 +29,6 @@ from jmmc.answers.joins import (
     all_joins,
     dropped_times,
     failed_times,
-    joins_by,
     joins_by_pair,
     rates_of,
     reasons_of,
@@ -66,7 +65,7 @@ from jmmc.quality.column_sums import ColumnSums
 from jmmc.quality.day_totals import DayTotals, rooms_of, tenths_of, worst_times
 from jmmc.quality.filters import DIMENSIONS, SELDOM_KNOWN, SummaryFilter
 from jmmc.quality.grading import Grade
-from jmmc.quality.intervals import estimate, interval
+from jmmc.quality.intervals import estimate, interval_of
 from jmmc.quality.joins import JoinSums
 from jmmc.quality.pair_sums import Pair, PairSums
 from jmmc.quality.quality_steps import QualitySteps
@@ -111,19 +110,20 @@ class Overviews:
         """Totals and a time series of the window, and what runs now."""
         since, until = window_of(selection)
         length = DAY if step_of(until - since, MAX_POINTS) % DAY == 0 else HOUR
-        sums = await self._reader.totals(selection, ALL, length)
+        sums = await self._reader.totals(selection, ALL, length, joins=True)
+        joins = None if sums.joins is None else sums.joins.get(ALL, JoinSums())
         if sums.edges is None:
-            joins = None if sums.joins is None else sums.joins.get(ALL, JoinSums())
             return await self._overview(selection, sums, len(sums.rooms), joins)
         if not selection.only_window and (starts := await days_of(self._reports, selection)):
-            return await self._overview(selection, sums, await self._rooms(selection, starts))
+            rooms = await self._rooms(selection, starts)
+            return await self._overview(selection, sums, rooms, joins)
         days = await read_totals(self._reports, selection)
         if days is None:
             rooms = await self._reports.count_rooms(selection)
         else:
             rooms = len(rooms_of(days))
         rooms -= len(await self._rooms_of_others(selection, sums.edges))
-        return await self._overview(selection, sums, rooms, days=days)
+        return await self._overview(selection, sums, rooms, joins, days=days)
 
     async def _rooms(self, selection: SummaryFilter, days: Sequence[int]) -> int:
         """How many rooms the sessions of a selection were in, by the columns of days."""
@@ -150,8 +150,13 @@ class Overviews:
         do not answer the filter, all of it is.
         """
         from_both = not selection.only_window and await self._reader.stored(selection) is not None
-        compared_sums, joins = await self._with_joins(selection, by, None if from_both else HOUR)
-        sums = await self._reader.totals(selection, ALL, HOUR) if from_both else compared_sums
+        length = None if from_both else HOUR
+        compared_sums = await self._reader.totals(selection, by, length, joins=True)
+        joins: JoinSums | None = None
+        sums = compared_sums
+        if from_both:
+            sums = await self._reader.totals(selection, ALL, HOUR, joins=True)
+            joins = (sums.joins or {}).get(ALL, JoinSums())
         deciles, rooms = compared_sums.deciles, compared_sums.rooms
         days = None
         if (edges := compared_sums.edges) is not None:
@@ -169,16 +174,19 @@ class Overviews:
             times = await in_background(partial(worst_times, days))
             found = await meetings.find_in(selection, times, worst)
         return OverviewDetail(
-            await self._overview(selection, sums, number, days=days),
+            await self._overview(selection, sums, number, joins, days=days),
             [_cell(part) for part in _by_start(sums.parts, HOUR)],
-            await in_background(partial(compared, compared_sums, joins, selection, by)),
+            await in_background(
+                partial(compared, compared_sums, compared_sums.joins or {}, selection, by)
+            ),
             GradeDistribution(tuple(deciles), found),
         )
 
     async def compare(self, by: str, selection: SummaryFilter) -> list[Comparison]:
         """The values of a dimension, those worse than the rest first (`comparing`)."""
         _check_dimension(by)
-        totals, joins = await self._with_joins(selection, by, None)
+        totals = await self._reader.totals(selection, by, None, joins=True)
+        joins = totals.joins or {}
         return await in_background(
             lambda: compared(*shortened(with_values(totals, joins), joins), selection, by)
         )
@@ -227,13 +235,12 @@ class Overviews:
         return await in_background(lambda: changed((by,), before, after, selection))
 
     async def _side(self, by: str, part: SummaryFilter) -> Side[str]:
-        totals = await self._reader.totals(part, by, None)
-        joins = await joins_by(self._reports, part, by)
+        totals = await self._reader.totals(part, by, None, joins=True)
         return Side(
             await self._whole(part),
             totals.values,
             totals.replicates,
-            joins,
+            totals.joins or {},
             await all_joins(self._reports, part),
         )
 
@@ -282,10 +289,10 @@ class Overviews:
         selection = SummaryFilter(since=since, until=until)
         step = max(step_of(until - since, _MAX_CELLS), HOUR)
         first, last = whole_units(since, until, HOUR)
-        steps = QualitySteps(selection, step)
-        sides, _ = await self._reader.sides(selection, by, first, last, steps)
+        steps = QualitySteps(step)
+        ends = await self._reader.sides(selection, by, first, last, steps)
         values: dict[str, list[Sums]] = {}
-        for side in sides:
+        for side in ends.sums:
             for value, sums in side.values().items():
                 values.setdefault(value, []).append(sums)
         for length, start, end in lengths_of(first, last, DAY if step % DAY == 0 else HOUR):
@@ -294,17 +301,6 @@ class Overviews:
                     values.setdefault(value, []).extend(_by_start(parts, HOUR))
         values.pop("", None)
         return await in_background(lambda: _heat_rows(values, step))
-
-    async def _with_joins(
-        self, selection: SummaryFilter, by: str, length: int | None
-    ) -> tuple[WindowTotals, dict[str, JoinSums]]:
-        """The sums and the joins of a window by value; each rollup is read once for both."""
-        joins: dict[str, JoinSums] = {}
-        totals = await self._reader.totals(selection, by, length, joins=joins)
-        if totals.joins is not None:
-            return totals, dict(totals.joins)
-        read = joins if by and totals.edges is not None else None
-        return totals, await joins_by(self._reports, selection, by, of_whole_hours=read)
 
     @property
     def _reports(self) -> Reports:
@@ -474,10 +470,7 @@ def _quality_points(steps: QualitySteps, step: int, window: tuple[int, int]) -> 
     points = []
     for first, replicates in paused(steps.steps()):
         bad, poor = (estimate(replicates, grade) for grade in (Grade.FAIR, Grade.POOR))
-        bad_interval, poor_interval = (
-            interval(replicates, grade) for grade in (Grade.FAIR, Grade.POOR)
-        )
-        if bad and poor and bad_interval and poor_interval:
+        if bad and poor:
             start, end = max(first, since), min(first + step, until)
             points.append(
                 QualityPoint(
@@ -485,9 +478,9 @@ def _quality_points(steps: QualitySteps, step: int, window: tuple[int, int]) -> 
                     end - start,
                     replicates.totals(Grade.FAIR)[0],
                     round(bad.share, 4),
-                    bad_interval,
+                    interval_of(bad),
                     round(poor.share, 4),
-                    poor_interval,
+                    interval_of(poor),
                 )
             )
     return points

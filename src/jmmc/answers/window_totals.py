@@ -5,15 +5,18 @@ a window, or besides one value of one dimension. Other selections of dimensions 
 the columns of days, and all others from their sessions.
 """
 
+import operator
 from collections.abc import AsyncIterator, Iterable, Sequence
 from functools import partial
-from itertools import repeat
+from typing import Any, NamedTuple
 
 import msgspec
 
 from jmmc.answers.column_reading import WindowColumns, read_window
 from jmmc.answers.comparing import WindowTotals
+from jmmc.answers.joins import joins_of_rollups
 from jmmc.answers.rollup_reading import StoredValue, rollups_by_value, stored_value
+from jmmc.answers.session_rows import SESSION_COLUMNS, join_rows_of, stays_of
 from jmmc.answers.threads import in_background, paused
 from jmmc.core.tasks import prefetch
 from jmmc.core.timestamps import check_order
@@ -30,10 +33,12 @@ from jmmc.quality.rollups import (
     Sums,
     add_replicates,
     by_value,
+    whole_spans,
     whole_units,
     windows,
 )
-from jmmc.quality.window_sums import ROW_COLUMNS, Row, WindowSums
+from jmmc.quality.window_joins import WindowJoins
+from jmmc.quality.window_sums import Row, WindowSums
 from jmmc.stores import Reports
 
 MAX_POINTS = 200
@@ -81,6 +86,17 @@ class _SumsByValue:
         mine[4] += sums.unknown
 
 
+class Ends(NamedTuple):
+    """What sessions tell of both ends of a window, and those that also were outside of it.
+
+    `joins` are by value.
+    """
+
+    sums: list[WindowSums]
+    edges: dict[str, Row]
+    joins: dict[str, JoinSums]
+
+
 class WindowReader:
     """Reads the sums of windows of time from one store. A selection needs `since` and `until`."""
 
@@ -96,24 +112,17 @@ class WindowReader:
         return await stored_value(self._reports, selection)
 
     async def totals(
-        self,
-        selection: SummaryFilter,
-        by: str,
-        length: int | None,
-        *,
-        joins: dict[str, JoinSums] | None = None,
+        self, selection: SummaryFilter, by: str, length: int | None, *, joins: bool = False
     ) -> WindowTotals:
         """The sums of a window: by value of `by`, and over time in parts of at most `length`.
 
         Where rollups answer the selection (`stored_value`), whole hours come from them, and both
         ends from the sessions that were there, because intervals need more than rollups have of
         five minutes. Otherwise, and in a short window, all of it comes from sessions. Without a
-        `length` there is nothing over time. The joins of the rollups that are read by value are
-        added to `joins`.
+        `length` there is nothing over time. `joins` is whether joins are wanted.
         """
         since, until = window_of(selection)
-        first, last = whole_units(since, until, HOUR)
-        steps = QualitySteps(selection, quality_step_of(until - since))
+        steps = QualitySteps(quality_step_of(until - since))
         stored = await self.stored(selection) if not by or selection.only_window else None
         over_time = length is not None
         if stored is None and not (over_time and step_of(until - since, MAX_POINTS) % HOUR):
@@ -121,18 +130,35 @@ class WindowReader:
             if window is not None:
                 return await in_background(lambda: _totals_of_columns(window, steps))
         if stored is None:
-            whole = WindowSums(selection, by=by, over_time=over_time)
-            async for rows in self._rows(selection, by):
-                if over_time:
-                    await in_background(partial(_add, whole, steps, rows, since, until))
-                else:
-                    await in_background(lambda rows=rows: whole.add(paused(rows)))  # type: ignore[misc]
-            return await in_background(lambda: _totals_of(whole, steps))
-        sides, edges = await self.sides(selection, by, first, last, steps)
+            whole = WindowSums(
+                selection, by=by, over_time=over_time, steps=steps if over_time else None
+            )
+            of_joins = WindowJoins(selection, since, until, by=by) if joins else None
+            async for columns in self._columns(selection, by, joins=joins):
+                await in_background(partial(_add, whole, of_joins, columns))
+            return await in_background(lambda: _totals_of(whole, of_joins, steps))
+        return await self._from_rollups(selection, by, length, stored, steps, joins=joins)
+
+    async def _from_rollups(
+        self,
+        selection: SummaryFilter,
+        by: str,
+        length: int | None,
+        stored: StoredValue,
+        steps: QualitySteps,
+        *,
+        joins: bool,
+    ) -> WindowTotals:
+        since, until = window_of(selection)
+        first, last = whole_units(since, until, HOUR)
+        ends = await self.sides(selection, by, first, last, steps, joins=joins)
         parts: list[Sums] = []
         drops: dict[int, int] = {}
+        # Of a long window spans have the joins, which are fewer.
+        has_spans = operator.lt(*whole_spans(first, last))
+        with_joins = joins and not by and length is not None and not has_spans
         if length is not None:
-            parts += [part for side in sides for part in side.parts()]
+            parts += [part for side in ends.sums for part in side.parts()]
             step = step_of(until - since, MAX_POINTS)
             is_coarse = step % HOUR == 0 and steps.seconds % DAY == 0
             for size, start, end in lengths_of(first, last, DAY if is_coarse else length):
@@ -141,65 +167,90 @@ class WindowReader:
                 if by_hours:
                     async for rollups in self.rollups(*stored, size, start, end):
                         steps.add_rollups(rollups, stored.value)
+                        if with_joins:
+                            _add_joins_of(ends.joins, rollups, stored.value)
                 async for rollups in self.rollups(
                     *stored, HOUR if by_hours else size, start, end, details=not by_hours
                 ):
                     parts += by_value(rollups, start, end).get(stored.value, ())
                     if not by_hours:
                         steps.add_rollups(rollups, stored.value)
+                        if with_joins:
+                            _add_joins_of(ends.joins, rollups, stored.value)
                     drops |= {
                         rollup.start: of_value.counts.dropped
                         for rollup in rollups
                         if (of_value := rollup.joins.get(stored.value))
                     }
+        if joins and not by and not with_joins:
+            of_rollups = await joins_of_rollups(self._reports, stored, first, last)
+            ends.joins.setdefault(ALL, JoinSums()).merge(of_rollups)
         by_value_of = _SumsByValue()
-        for side in sides if by else ():
+        for side in ends.sums if by else ():
             by_value_of.add_side(side)
         if by:
             async for rollups in rollups_by_value(self._reports, by, first, last):
                 await in_background(partial(by_value_of.add_rollups, rollups, first, last))
-                if joins is not None:
-                    for rollup in rollups:
-                        await in_background(partial(add_joins, joins, paused(rollup.joins.items())))
+                for rollup in rollups if joins else ():
+                    of_rollup = paused(rollup.joins.items())
+                    await in_background(partial(add_joins, ends.joins, of_rollup))
         return WindowTotals(
             sorted(parts, key=lambda part: part.start),
             {value: Sums(since, *sums) for value, sums in by_value_of.values.items()},
             by_value_of.replicates,
             steps,
-            edges=edges,
+            edges=ends.edges,
             drops=drops,
+            joins=ends.joins if joins else None,
         )
 
     async def sides(
-        self, selection: SummaryFilter, by: str, first: int, last: int, steps: QualitySteps
-    ) -> tuple[list[WindowSums], dict[str, Row]]:
-        """The sums before `first` and from `last` on, and the sessions that also were outside.
+        self,
+        selection: SummaryFilter,
+        by: str,
+        first: int,
+        last: int,
+        steps: QualitySteps,
+        *,
+        joins: bool = False,
+    ) -> Ends:
+        """What the sessions tell of the time before `first` and from `last` on.
 
         When the window has no whole unit between them, the first side has all of it.
         """
         since, until = window_of(selection)
         if first >= last:
             first = last = until
-        edges: dict[str, Row] = {}
-        sides: list[WindowSums] = []
+        ends = Ends([], {}, {})
         for part, entered, start, end in (
             # Also sessions that are there at the very moment count, when an end has no part.
             ((since, first), (_EVER, first), since, max(first, since + 1)),
             ((last, until), (last, -_EVER), min(last, until - 1), until),
         ):
-            sums = WindowSums(selection, by=by, part=part, entered=entered)
+            sums = WindowSums(
+                selection, by=by, part=part, entered=entered, spread=False, steps=steps
+            )
+            of_joins = WindowJoins(selection, *part, by=by) if joins else None
             at_end = msgspec.structs.replace(selection, since=start, until=end)
-            async for rows in self._rows(at_end, by):
-                kept = await in_background(partial(_add, sums, steps, rows, *part))
-                edges |= await in_background(partial(_outside, kept, since, until))
-            sides.append(sums)
-        return sides, edges
+            async for columns in self._columns(at_end, by, joins=joins):
+                add = partial(_add_end, ends.edges, sums, of_joins, columns, (since, until))
+                await in_background(add)
+            ends.sums.append(sums)
+            if of_joins is not None:
+                add_joins(ends.joins, (await in_background(of_joins.values)).items())
+        return ends
 
-    async def _rows(self, selection: SummaryFilter, by: str) -> AsyncIterator[Iterable[Row]]:
-        """Yield the sessions of a selection, some thousands at a time."""
-        names = (*ROW_COLUMNS, by) if by else ROW_COLUMNS
-        async for columns in prefetch(self._reports.columns(names, selection)):
-            yield map(Row._make, zip(*columns, *([] if by else [repeat(ALL)]), strict=False))
+    def _columns(
+        self, selection: SummaryFilter, by: str, *, joins: bool
+    ) -> AsyncIterator[Sequence[Sequence[Any]]]:
+        """Yield the columns of the sessions of a selection, some thousands of these at a time.
+
+        With `joins` those of attempts, too.
+        """
+        names = (*SESSION_COLUMNS, *([by] if by else ()))
+        if joins:
+            selection = msgspec.structs.replace(selection, attempts=None)
+        return prefetch(self._reports.columns(names, selection))
 
     async def rollups(
         self,
@@ -222,23 +273,46 @@ class WindowReader:
 
 
 def _add(
-    sums: WindowSums, steps: QualitySteps, rows: Iterable[Row], since: int, until: int
+    sums: WindowSums, joins: WindowJoins | None, columns: Sequence[Sequence[Any]]
 ) -> Sequence[Row]:
-    """Add the sessions, and return them."""
-    kept = [*rows]
-    sums.add(paused(kept))
-    steps.add_rows(paused(kept), since, until)
-    return kept
+    """Add the sessions in columns to the sums, and to the joins; return those without attempts."""
+    stays = stays_of(columns)
+    sums.add(paused(stays))
+    if joins is not None:
+        joins.add(paused(join_rows_of(columns)))
+    return stays
 
 
-def _outside(rows: Iterable[Row], since: int, until: int) -> dict[str, Row]:
-    """The sessions that also were there before `since` or after `until`."""
-    return {row.session: row for row in rows if row.began < since or row.ended > until}
+def _add_end(
+    edges: dict[str, Row],
+    sums: WindowSums,
+    joins: WindowJoins | None,
+    columns: Sequence[Sequence[Any]],
+    window: tuple[int, int],
+) -> None:
+    """The same, and add those to `edges` that also were outside of the window."""
+    since, until = window
+    for row in _add(sums, joins, columns):
+        if row.began < since or row.ended > until:
+            edges[row.session] = row
 
 
-def _totals_of(whole: WindowSums, steps: QualitySteps) -> WindowTotals:
+def _add_joins_of(into: dict[str, JoinSums], rollups: Iterable[Rollup], value: str) -> None:
+    """Add the joins of one value of rollups to those of all."""
+    for rollup in rollups:
+        if of_value := rollup.joins.get(value):
+            into.setdefault(ALL, JoinSums()).merge(of_value)
+
+
+def _totals_of(whole: WindowSums, joins: WindowJoins | None, steps: QualitySteps) -> WindowTotals:
     return WindowTotals(
-        whole.parts(), whole.values(), whole.replicates, steps, whole.deciles, whole.rooms
+        whole.parts(),
+        whole.values(),
+        whole.replicates,
+        steps,
+        whole.deciles,
+        whole.rooms,
+        joins=None if joins is None else joins.values(),
     )
 
 

@@ -29,6 +29,7 @@ the bound of n and the 8.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from math import inf, sqrt
 from operator import add
@@ -51,6 +52,7 @@ _NORMAL = 3 / (GROUPS + 2)
 _REPEATS = 5.5  # Who fails to join tries again. With 4, 1,000 joins of which 2 % fail cover 89 %.
 _REPEATS_OF_NONE = 3.0  # With 2.5, samples without any failed one cover 81 %.
 _FEWEST = 1e-5  # Least excess of q over 1/R, which chance can make 0.
+_KEPT = 4096  # Groups that are remembered: an answer asks for those of its ends several times.
 _DAY = 86_400
 _FAIR, _POOR = GROUPS, 2 * GROUPS
 _MEETINGS = 3 * GROUPS
@@ -66,10 +68,15 @@ def groups_of(browser_id: str, room: str, began: int) -> tuple[int, int]:
 
     The sessions in a room that began on the same day (UTC) are a meeting.
     """
-    meeting = f"{began // _DAY} {room}"
-    return group_of(browser_id), group_of(meeting)
+    return group_of(browser_id), _group_of_meeting(began // _DAY, room)
 
 
+@lru_cache(_KEPT)
+def _group_of_meeting(day: int, room: str) -> int:
+    return group_of(f"{day} {room}")
+
+
+@lru_cache(_KEPT)
 def group_of(name: str) -> int:
     """The random group of a person or a meeting, below `GROUPS`."""
     # A CRC spreads names in sequence too evenly: that looks like countless clusters.
@@ -148,7 +155,7 @@ def interval(replicates: Replicates, grade: Grade) -> tuple[float, float] | None
     `grade` is `FAIR` or `POOR`. None when nothing is known.
     """
     found = estimate(replicates, grade)
-    return None if found is None else _interval(found)
+    return None if found is None else interval_of(found)
 
 
 def estimate(replicates: Replicates, grade: Grade) -> Estimate | None:
@@ -180,7 +187,7 @@ def rate_interval(clusters: Clusters, row: int, row_of_bad: int) -> tuple[float,
     if not events:
         return None
     repeats = _REPEATS if any(bads[0]) else _REPEATS_OF_NONE
-    return _interval(_estimate(knowns, bads, most_clusters=events / repeats, most=events))
+    return interval_of(_estimate(knowns, bads, most_clusters=events / repeats, most=events))
 
 
 def _row_of(clusters: Clusters, row: int) -> tuple[list[int], list[int]]:
@@ -189,7 +196,8 @@ def _row_of(clusters: Clusters, row: int) -> tuple[list[int], list[int]]:
     return counts[:GROUPS], counts[GROUPS:]
 
 
-def _interval(found: Estimate) -> tuple[float, float]:
+def interval_of(found: Estimate) -> tuple[float, float]:
+    """The 95 % confidence interval of an estimate."""
     low, high = wilson(found.share, found.size, found.quantile)
     return round(low, 4), round(high, 4)
 

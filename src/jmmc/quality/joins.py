@@ -79,12 +79,22 @@ def media_came(setup: Setup, *, graded: int) -> bool:
 
 def join_events(outcome: str, began: int, ended: int, *, running: bool) -> Iterator[JoinEvent]:
     """What a session counts for, and when; a stay ends in its last second."""
-    if outcome in _OF_UNSUCCESSFUL:
-        yield JoinEvent(began, _OF_UNSUCCESSFUL[outcome])
-    elif outcome:
-        yield JoinEvent(began, _JOINED)
-        if not running:
-            yield JoinEvent(max(began, ended - 1), _DROPPED if outcome == DROPPED else _ENDED)
+    if counts := begun_as(outcome):
+        yield JoinEvent(began, counts)
+    if not running and (counts := ended_as(outcome)):
+        yield JoinEvent(max(began, ended - 1), counts)
+
+
+def begun_as(outcome: str) -> Joins | None:
+    """What a session counts for when it begins; None where its script does not tell."""
+    return _OF_UNSUCCESSFUL.get(outcome, _JOINED) if outcome else None
+
+
+def ended_as(outcome: str) -> Joins | None:
+    """What a session that is over counts for in its last second."""
+    if not outcome or outcome in _OF_UNSUCCESSFUL:
+        return None
+    return _DROPPED if outcome == DROPPED else _ENDED
 
 
 STEPS = Setup.__struct_fields__

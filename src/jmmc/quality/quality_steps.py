@@ -1,38 +1,35 @@
 """Known, fair and poor time by steps of a window, in the form from which intervals are made."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
-from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.grading import Grade
-from jmmc.quality.intervals import Replicates, groups_of
-from jmmc.quality.rollups import ALL, Rollup
-from jmmc.quality.segments import track_of
-from jmmc.quality.window_sums import Row, fitting_pieces
+from jmmc.quality.intervals import Replicates
+from jmmc.quality.rollups import ALL, COLUMN_OF_GRADE, Rollup
+
+_GOOD, _UNKNOWN = COLUMN_OF_GRADE[Grade.GOOD], COLUMN_OF_GRADE[Grade.UNKNOWN]
 
 
 class QualitySteps:
     """Replicates by step of `seconds`; a step is named by its start, a multiple of `seconds`."""
 
-    def __init__(self, selection: SummaryFilter, seconds: int) -> None:
-        self._selection = selection
+    def __init__(self, seconds: int) -> None:
         self.seconds = seconds
         self._replicates: dict[int, Replicates] = {}
 
-    def add_rows(self, rows: Iterable[Row], since: int, until: int) -> None:
-        """Add the time from `since` to `until` of sessions of the selection."""
-        for row in rows:
-            sums: dict[int, list[int]] = {}
-            for piece in fitting_pieces(
-                track_of(row.lane, row.segments), since, until, self._selection
-            ):
-                if piece.grade is not Grade.UNKNOWN:
-                    self._cut(sums, piece.start, piece.end, piece.grade)
-            if not sums:
-                continue
-            groups = groups_of(row.browser_id, row.room, row.began)
-            for start, (known, fair, poor) in sums.items():
-                self._of(start).add(groups, known, fair, poor)
+    def only_step(self, since: int, until: int) -> Replicates | None:
+        """What has all time of a part of the window; None where several steps have."""
+        return self._of(since) if until <= self.start_of(since) + self.seconds else None
+
+    def add_spans(self, spans: Iterable[tuple[int, int, int]], groups: tuple[int, int]) -> None:
+        """Add the time of a session: start, end, and the column of its grade in `Sums`."""
+        sums: dict[int, list[int]] = {}
+        for start, end, column in spans:
+            if column != _UNKNOWN:
+                self._cut(sums, start, end, column)
+        for step, (known, fair, poor) in sums.items():
+            self._of(step).add(groups, known, fair, poor)
 
     def add_rollups(self, rollups: Iterable[Rollup], value: str = ALL) -> None:
         """Add one value of rollups that are not longer than a step."""
@@ -52,16 +49,17 @@ class QualitySteps:
 
     def steps(self) -> Sequence[tuple[int, Replicates]]:
         """The steps in which anything is known, by time."""
-        return sorted(self._replicates.items())
+        known = [step for step in self._replicates.items() if any(step[1].sums)]
+        return sorted(known, key=itemgetter(0))
 
-    def _cut(self, sums: dict[int, list[int]], start: int, end: int, grade: Grade) -> None:
+    def _cut(self, sums: dict[int, list[int]], start: int, end: int, column: int) -> None:
         while start < end:
             step = self.start_of(start)
             cut = min(end, step + self.seconds)
             of_step = sums.setdefault(step, [0, 0, 0])
             of_step[0] += cut - start
-            if grade is not Grade.GOOD:
-                of_step[grade.value - Grade.FAIR.value + 1] += cut - start
+            if column != _GOOD:
+                of_step[column - _GOOD] += cut - start
             start = cut
 
     def _of(self, start: int) -> Replicates:

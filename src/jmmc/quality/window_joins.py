@@ -1,12 +1,18 @@
 """The joins of a window of time, to the second, from the sessions that were there in it."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.intervals import groups_of
-from jmmc.quality.joins import JoinOutcome, JoinSums, join_events, outcome_at, step_buckets
+from jmmc.quality.joins import (
+    JoinOutcome,
+    JoinSums,
+    begun_as,
+    ended_as,
+    outcome_at,
+    step_buckets,
+)
 from jmmc.quality.pair_sums import Pair
 from jmmc.quality.rollups import ALL
 from jmmc.quality.segments import track_of, values_at
@@ -41,17 +47,21 @@ class WindowJoins:
         self._selection = selection
         self._since, self._until = since, until
         self._names = tuple(filter(None, (by, crossed)))
-        self._outcomes: dict[tuple[str, ...], Counter[JoinOutcome]] = {}
+        self._outcomes: dict[tuple[str, ...], dict[JoinOutcome, int]] = {}
         self._steps = JoinSums()
 
     def add(self, rows: Iterable[Sequence[Any]]) -> None:
         """Add sessions of the selection, and attempts."""
+        since, until = self._since, self._until
         for began, ended, running, outcome, failure, steps, browser_id, room, *more in rows:
-            if not outcome:
+            last = ended - 1 if ended > began else began
+            begun = begun_as(outcome) if since <= began < until else None
+            over = ended_as(outcome) if since <= last < until and not running else None
+            if begun is None and over is None:
                 continue
             groups = groups_of(browser_id, room, began)
-            for at, counts in join_events(outcome, began, ended, running=bool(running)):
-                if not self._since <= at < self._until:
+            for at, counts in ((began, begun), (last, over)):
+                if counts is None:
                     continue
                 segments, *values = more
                 if segments != "[]":
@@ -64,7 +74,8 @@ class WindowJoins:
                     ]
                 setup = Setup.of_text(steps) if counts.joined else _NO_SETUP
                 counted = outcome_at(counts, groups, failure, setup)
-                self._outcomes.setdefault((*values,), Counter())[counted] += 1
+                of_values = self._outcomes.setdefault((*values,), {})
+                of_values[counted] = of_values.get(counted, 0) + 1
                 if counts.joined and not self._names:
                     self._steps.add_steps(step_buckets(setup))
 

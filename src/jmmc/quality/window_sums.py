@@ -1,12 +1,14 @@
 """Sums over a window of time, to the second, from the sessions that were there in it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
-from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.intervals import Replicates, groups_of
 from jmmc.quality.peaks import Presence, peaks
+from jmmc.quality.quality_steps import QualitySteps
 from jmmc.quality.rollups import ALL, BUCKET, COLUMN_OF_GRADE, ReplicatesByValue, Sums
 from jmmc.quality.segments import Piece, Track, entries, pieces, track_of
 
@@ -74,7 +76,8 @@ class WindowSums:
     that fits. With `by`, sums are by the values of that dimension. A session counts for a value
     that it has in the window when it first had it from `entered_since` to before `entered_until`:
     so that of neighbouring parts each session counts in one. Without `over_time` there are no
-    `parts`.
+    `parts`, without `spread` no `deciles` and `rooms`: these are of the whole window. The known
+    time of the part is added to `steps`, too.
     """
 
     def __init__(
@@ -85,13 +88,19 @@ class WindowSums:
         part: tuple[int, int] | None = None,
         entered: tuple[int, int] = (-_FOREVER, _FOREVER),
         over_time: bool = True,
+        spread: bool = True,
+        steps: QualitySteps | None = None,
     ) -> None:
         self._window = selection.window
         self._selection = selection
+        self._is_filtered = any(getattr(selection, name) is not None for name in DIMENSIONS)
         self._by = by
         self._part = self._window if part is None else part
         self._entered = entered
         self._over_time = over_time
+        self._with_spread = spread
+        self._steps = steps
+        self._only_step = None if steps is None else steps.only_step(*self._part)
         self._values: dict[str, list[int]] = {}
         self._begun: dict[int, int] = defaultdict(int)
         self._seconds: tuple[dict[int, int], ...] = tuple(defaultdict(int) for _ in range(5))
@@ -117,44 +126,57 @@ class WindowSums:
             if self._entered[0] <= row.began < self._entered[1]:
                 self._value(row.value)[0] += 1
                 self._count(row.began)
-            cut = [0] * 5
+            spans: list[tuple[int, int, int]] = []
             for start, end, grade in track.spans:
+                if start >= part_until:
+                    break
                 start, end = max(start, part_since), min(end, part_until)
                 if start < end:
-                    self._add_span(start, end, grade, row.value)
-                    cut[COLUMN_OF_GRADE[grade]] += end - start
-            self._replicate(row, row.value, cut)
+                    spans.append((start, end, COLUMN_OF_GRADE[grade]))
+            if spans:
+                self._add_spans(row, row.value, spans)
             if self._over_time:
                 self.present.append(Presence(row.began, row.ended, row.browser_id))
-            self._add_whole(row.room, cut_of(row, since, until, track))
+            if self._with_spread:
+                self._add_whole(row.room, cut_of(row, since, until, track))
 
     def _add_moved(self, row: Row, track: Track) -> None:
-        since, until = self._window
-        part_since, part_until = self._part
-        fitting = fitting_pieces(track, since, until, self._selection)
-        if not fitting and row.ended > row.began:
+        in_part = [*self._fitting(track, *self._part)]
+        whole = in_part
+        if self._part != self._window and (self._by or self._with_spread):
+            whole = [*self._fitting(track, *self._window)]
+        elif not in_part:
+            whole = [*islice(self._fitting(track, *self._window), 1)]
+        if not whole and row.ended > row.began:
             return
         entered = entries(track.segments, self._by) or {row.value: row.began}
-        for value in {piece.values.get(self._by, row.value) for piece in fitting}:
+        for value in {piece.values.get(self._by, row.value) for piece in whole}:
             if self._entered[0] <= entered.get(value, row.began) < self._entered[1]:
                 self._value(value)[0] += 1
         first_fit = next(
-            (part.start for part in track.segments if self._selection.fits(part.values)), row.began
+            (part.start for part in track.segments if self._fits(part.values)), row.began
         )
         if self._entered[0] <= first_fit < self._entered[1]:
             self._count(first_fit)
-        in_part: dict[str, list[int]] = {}
-        for piece in fitting:
-            value = piece.values.get(self._by, row.value)
-            start, end = max(piece.start, part_since), min(piece.end, part_until)
+        spans: dict[str, list[tuple[int, int, int]]] = {}
+        for start, end, grade, values in in_part:
             if start < end:
-                self._add_span(start, end, piece.grade, value)
-                in_part.setdefault(value, [0] * 5)[COLUMN_OF_GRADE[piece.grade]] += end - start
+                value = values.get(self._by, row.value)
+                spans.setdefault(value, []).append((start, end, COLUMN_OF_GRADE[grade]))
             if self._over_time:
-                self.present.append(Presence(piece.start, piece.end, row.browser_id))
-        for value, cut in in_part.items():
-            self._replicate(row, value, cut)
-        self._add_whole(row.room, Cut.of(fitting))
+                self.present.append(Presence(start, end, row.browser_id))
+        for value, of_value in spans.items():
+            self._add_spans(row, value, of_value)
+        if self._with_spread:
+            self._add_whole(row.room, Cut.of(whole))
+
+    def _fits(self, values: Mapping[str, str]) -> bool:
+        return not self._is_filtered or self._selection.fits(values)
+
+    def _fitting(self, track: Track, since: int, until: int) -> Iterator[Piece]:
+        if self._is_filtered:
+            return iter(fitting_pieces(track, since, until, self._selection))
+        return pieces(track, since, until)
 
     def _value(self, value: str) -> list[int]:
         if value not in self._values:
@@ -167,21 +189,37 @@ class WindowSums:
         at = max(began, self._part[0])
         self._begun[at - at % BUCKET] += 1
 
-    def _replicate(self, row: Row, value: str, seconds: Sequence[int]) -> None:
-        _, good, fair, poor, _ = seconds
-        if not self._by or not (known := good + fair + poor):
+    def _add_spans(self, row: Row, value: str, spans: Sequence[tuple[int, int, int]]) -> None:
+        """Add time of a session in the part: start, end, and the column of its grade in `Sums`."""
+        cut = [0, 0, 0, 0, 0]
+        for start, end, column in spans:
+            cut[column] += end - start
+            if self._over_time:
+                self._add_over_time(start, end, column)
+        _, good, fair, poor, unknown = cut
+        mine = self._value(value)
+        mine[1] += good
+        mine[2] += fair
+        mine[3] += poor
+        mine[4] += unknown
+        known = good + fair + poor
+        if not known or not (self._by or self._steps):
             return
         groups = groups_of(row.browser_id, row.room, row.began)
-        self.replicates[value].add(groups, known, fair, poor)
+        if self._by:
+            self.replicates[value].add(groups, known, fair, poor)
+        if self._only_step is not None:
+            self._only_step.add(groups, known, fair, poor)
+        elif self._steps is not None:
+            self._steps.add_spans(spans, groups)
 
-    def _add_span(self, start: int, end: int, grade: int, value: str) -> None:
-        column = COLUMN_OF_GRADE[grade]
-        self._value(value)[column] += end - start
-        if not self._over_time:
-            return
+    def _add_over_time(self, start: int, end: int, column: int) -> None:
         # Of the many five minutes that a span may cover, only both ends are touched.
         seconds, steady = self._seconds[column], self._steady[column]
         first, last = start - start % BUCKET, end - end % BUCKET
+        if first == last:
+            seconds[first] += end - start
+            return
         seconds[first] += first + BUCKET - start
         steady[first + BUCKET] += 1
         seconds[last] -= last + BUCKET - end

@@ -27,9 +27,10 @@ from jmmc.stores.sqlite.older_rows import SUMMARY_JSON, rollup_json, summary_jso
 from jmmc.stores.sqlite.selection import order_key, read_column, summary_conditions
 
 _MAXIMUM = 2**63 - 1  # Of an integer in SQLite.
-_BEGAN = "began >= ? AND began < ?"
 _LONGEST = "(SELECT coalesce(max(ended - began), 0) FROM summaries)"
 """The longest session: what runs at a moment began no longer before, so an index is enough."""
+
+_BEGAN = f"began >= ? - ? * {_LONGEST} AND began < ?"
 
 _PART = 2000  # Summaries read together: their rows take the event loop some 5 ms.
 _LONG_WINDOW = 4 * DAY  # Seconds: in a shorter one, counting its sessions is quicker.
@@ -181,7 +182,8 @@ class SqliteReports:
         )
         texts = ", ".join(f"json_group_array(c{place})" for place in range(len(names) + 1))
         conditions, values = summary_conditions(selection)
-        start = -_MAXIMUM if selection.since is None else await self._earliest(selection.since)
+        # What was there at the beginning began no longer before than the longest session lasted.
+        start, longest = (-_MAXIMUM, 0) if selection.since is None else (selection.since, 1)
         end = _MAXIMUM if selection.until is None else selection.until
         most = _PART
         while True:
@@ -189,14 +191,14 @@ class SqliteReports:
                 _columns,
                 f"SELECT {texts} FROM (SELECT {fields} FROM summaries"
                 f" WHERE {' AND '.join([*conditions, _BEGAN])} ORDER BY began LIMIT ?)",
-                [*values, start, end, most],
+                [*values, start, longest, end, most],
             )
             if len(began) < most:
                 yield columns
                 return
             if kept := bisect_left(began, began[-1]):
                 yield [column[:kept] for column in columns]
-                start, most = began[-1], _PART
+                start, longest, most = began[-1], 0, _PART
             else:
                 most *= 2
 
@@ -458,10 +460,6 @@ class SqliteReports:
             [stored_kind("room"), _FEW_ROOMS],
         )
         return int(rows[0][0]) < _FEW_ROOMS
-
-    async def _earliest(self, since: int) -> int:
-        ((earliest,),) = await self._connections.read(f"SELECT ? - {_LONGEST}", [since])
-        return int(earliest)
 
     async def _write(self, statement: str, values: Sequence[object]) -> int:
         return await self._connections.write(
