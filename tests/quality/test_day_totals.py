@@ -1,12 +1,14 @@
 """Totals of days: of a long window they are those of its sessions, counted by hand."""
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jmmc.quality.day_totals import (
+    DayTotals,
     UsedRoom,
     failed_times_of,
     pack_totals,
@@ -20,7 +22,8 @@ from jmmc.quality.day_totals import (
 from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.meetings import EMPTY_FOR
 from jmmc.quality.people import digest_of
-from jmmc.quality.rollups import DAY
+from jmmc.quality.rollups import DAY, Fact
+from jmmc.quality.segments import Segment, Track
 
 _DAY = 20_000 * DAY
 _NEXT = _DAY + DAY
@@ -95,6 +98,65 @@ def test_ratings_are_those_of_persons_by_the_value_of_a_dimension() -> None:
     assert [*rated_by(days)[""]] == [(anna, 5), (ben, 1), (anna, 4), (carl, 2)]
     by_region = {value: [*rated] for value, rated in rated_by(days, "region").items()}
     assert by_region == {"eu": [(anna, 5)], "us": [(ben, 1), (anna, 4)], "": [(carl, 2)]}
+
+
+def _fact(room: str, region: str, *moved_to: str, outcome: str = "joined") -> Fact:
+    """A session in a room that was in these regions, ten seconds each."""
+    regions = (region, *moved_to) if moved_to else ()
+    segments = [
+        Segment(_DAY + 10 * place, _DAY + 10 * place + 10, {"region": name})
+        for place, name in enumerate(regions)
+    ]
+    values = {"region": region, "network": f"{room}'s"}
+    return Fact(
+        _DAY,
+        _DAY + 10 * len(regions or "1"),
+        False,
+        outcome,
+        "anna",
+        room,
+        tuple(values.get(name, "") for name in DIMENSIONS),
+        Track([], segments),
+    )
+
+
+def _totals_of_facts(facts: Sequence[Fact]) -> DayTotals:
+    rows = [_row(_DAY, 10, fact.room, outcome=fact.outcome) for fact in facts]
+    totals = unpack_totals(pack_totals(totals_of(rows, (), _DAY, facts)))
+    assert totals is not None
+    return totals
+
+
+def test_a_room_has_the_values_that_any_session_in_it_had_at_any_time() -> None:
+    facts = [
+        _fact("a", "eu"),
+        _fact("b", "eu", "us", "eu"),
+        _fact("c", "us"),
+        _fact("d", "ap", outcome="failed"),  # Nobody was in that room.
+        _fact("a", "sa"),
+        *(_fact(f"room {number}", "sa") for number in range(20)),
+    ]
+    totals = _totals_of_facts(facts)
+
+    def rooms(dimension: str, *values: str) -> set[str] | None:
+        found = totals.rooms_with(dimension, values.__contains__)
+        return None if found is None else set(found)
+
+    assert rooms("region", "eu") == {"a", "b"}
+    assert rooms("region", "us", "eu") == {"a", "b", "c"}
+    assert rooms("region", "sa") == {"a", *(f"room {number}" for number in range(20))}
+    assert rooms("region", "ap") == set()
+    assert rooms("browser", "") == {fact.room for fact in facts if fact.room != "d"}
+    assert rooms("network", "a's") is None, "networks are too many"
+
+
+def test_a_dimension_with_too_many_values_has_no_rooms() -> None:
+    """8 KB of bits: 257 rooms with a value each of their own are too many, 256 are not."""
+    few, many = ([_fact(f"{n}", f"r{n}") for n in range(number)] for number in (256, 257))
+    found = _totals_of_facts(few).rooms_with("region", lambda value: value == "r255")
+    assert found is not None
+    assert [*found] == ["255"]
+    assert _totals_of_facts(many).rooms_with("region", lambda _: True) is None
 
 
 def test_the_stored_form_is_read_as_it_was() -> None:

@@ -71,6 +71,10 @@ async def _answers(store: Store) -> list[Any]:
         await queries.overview_detail(SummaryFilter(**_WINDOW), "region", worst=5),
         await queries.overview(SummaryFilter(**_WINDOW)),
         await queries.outliers(_CHROME, limit=5),
+        *[
+            await queries.overview(SummaryFilter(**_WINDOW, region=region))
+            for region in ("eu", "us")
+        ],
     ]
 
 
@@ -79,10 +83,11 @@ async def test_columns_give_the_answers_of_the_sessions(filled: Store) -> None:
     assert await _columns(filled).step() == 4
     assert await filled.reports.days_with_columns(0, _NOW) == _DAYS
     assert await _answers(filled) == from_sessions
-    compared, *_, overview, _, _, _, _, _ = from_sessions
+    compared, _, _, _, overview, *_, in_eu, in_us = from_sessions
     assert {row.value: row.minutes for row in compared} == _MINUTES
     assert {row.value: row.sessions for row in compared} == {"eu": 5, "us": 2}
     assert (overview.sessions, overview.rooms, overview.joins.dropped) == (7, 3, 1)
+    assert (in_eu.rooms, in_us.rooms) == (3, 1)
     assert await _columns(filled).step() == 0
 
 

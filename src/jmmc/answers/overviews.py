@@ -47,8 +47,9 @@ from jmmc.answers.model import (
     Point,
     QualityPoint,
 )
+from jmmc.answers.rollup_reading import only_dimension
 from jmmc.answers.threads import in_background, paused
-from jmmc.answers.total_reading import read_totals
+from jmmc.answers.total_reading import read_totals, rooms_with_value
 from jmmc.answers.window_totals import (
     MAX_POINTS,
     WindowReader,
@@ -114,16 +115,26 @@ class Overviews:
         joins = None if sums.joins is None else sums.joins.get(ALL, JoinSums())
         if sums.edges is None:
             return await self._overview(selection, sums, len(sums.rooms), joins)
-        if not selection.only_window and (starts := await days_of(self._reports, selection)):
+        days = await read_totals(self._reports, selection)
+        of_value = await self._rooms_with_value(selection)
+        if days is not None:
+            rooms = len(rooms_of(days))
+        elif of_value is not None:
+            rooms = len(of_value)
+        elif not selection.only_window and (starts := await days_of(self._reports, selection)):
             rooms = await self._rooms(selection, starts)
             return await self._overview(selection, sums, rooms, joins)
-        days = await read_totals(self._reports, selection)
-        if days is None:
-            rooms = await self._reports.count_rooms(selection)
         else:
-            rooms = len(rooms_of(days))
+            rooms = await self._reports.count_rooms(selection)
         rooms -= len(await self._rooms_of_others(selection, sums.edges))
         return await self._overview(selection, sums, rooms, joins, days=days)
+
+    async def _rooms_with_value(self, selection: SummaryFilter) -> set[str] | None:
+        """The rooms of the only dimension's value that is selected, if days have them."""
+        dimension = only_dimension(selection)
+        if dimension is None:
+            return None
+        return await rooms_with_value(self._reports, selection, dimension)
 
     async def _rooms(self, selection: SummaryFilter, days: Sequence[int]) -> int:
         """How many rooms the sessions of a selection were in, by the columns of days."""

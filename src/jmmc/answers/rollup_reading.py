@@ -41,7 +41,7 @@ async def stored_value(reports: Reports, selection: SummaryFilter) -> StoredValu
     if selection.only_window:
         return StoredValue(ALL, ALL)
     since, until = selection.window
-    dimension = _only_dimension(selection)
+    dimension = only_dimension(selection)
     if dimension is None or not await are_current(reports):
         return None
     found: set[str] = set()
@@ -59,7 +59,7 @@ async def stored_value(reports: Reports, selection: SummaryFilter) -> StoredValu
     return StoredValue(dimension, value)
 
 
-def _only_dimension(selection: SummaryFilter) -> str | None:
+def only_dimension(selection: SummaryFilter) -> str | None:
     """The dimension of which a selection has a value, if it selects by nothing else but a window.
 
     None for dimensions without `HAS_DETAILS`.

@@ -1,10 +1,13 @@
 """Reads the totals of days (`quality.day_totals`), which answer long windows without a filter.
 
+With one value selected they have the rooms.
+
 Sessions that were there at an end of a window count with all of their time.
 """
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import compress
 from typing import Any, NamedTuple
 
 import msgspec
@@ -44,8 +47,10 @@ class StoredTotals(NamedTuple):
 
 async def stored_totals(reports: Reports, selection: SummaryFilter) -> StoredTotals | None:
     """The stored totals in a window; None without any, or with any other filter."""
-    if not selection.only_window:
-        return None
+    return await _stored(reports, selection) if selection.only_window else None
+
+
+async def _stored(reports: Reports, selection: SummaryFilter) -> StoredTotals | None:
     since, until = selection.window
     first, last = whole_units(since, until, DAY)
     if last - first < _LEAST:
@@ -79,6 +84,32 @@ async def read_totals(reports: Reports, selection: SummaryFilter) -> Sequence[Da
             first = min(row[_BEGAN] for row in rows)
             parts.append(await in_background(partial(totals_of, rows, (), first)))
     return sorted(parts, key=lambda totals: totals.start)
+
+
+async def rooms_with_value(
+    reports: Reports, selection: SummaryFilter, dimension: str
+) -> set[str] | None:
+    """The rooms of all sessions of a window that had the selected value of one dimension.
+
+    None where the totals of days do not have them.
+    """
+    stored = await _stored(reports, selection)
+    if stored is None:
+        return None
+    rooms: set[str] = set()
+    for day in stored.days:
+        of_day = day.rooms_with(dimension, lambda value: selection.fits({dimension: value}))
+        if of_day is None:
+            return None
+        rooms.update(of_day)
+    read = 0
+    for part in stored.rest:
+        async for began, in_room in prefetch(reports.columns(("began", "room"), part.selection)):
+            read += len(began)
+            if read > _MOST_SESSIONS:
+                return None
+            rooms.update(compress(in_room, map(part.has, began)))
+    return rooms
 
 
 def _rest(selection: SummaryFilter, days: Sequence[DayTotals]) -> Iterator[Part]:

@@ -133,5 +133,6 @@ class ColumnDays:
             if len(sessions) > _MOST_SESSIONS:
                 return await reports.put_columns(start, token, None, None)
         columns = await asyncio.to_thread(columns_of, sessions, start)
-        totals = await asyncio.to_thread(totals_of, rows, rated, start)
+        facts = [fact for _, fact in sessions]
+        totals = await asyncio.to_thread(totals_of, rows, rated, start, facts)
         return await reports.put_columns(start, token, columns, totals)

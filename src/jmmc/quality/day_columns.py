@@ -38,7 +38,7 @@ else:
 Outcome = tuple[str, str, bool]
 """The outcome of a session, why it failed or ended, and whether it is running."""
 
-FORM = f"2 {' '.join(DIMENSIONS)}"
+FORM = f"3 {' '.join(DIMENSIONS)}"
 """What the columns and the totals (`quality.day_totals`) of a day in this version have."""
 
 PAIRS = GROUPS * GROUPS
