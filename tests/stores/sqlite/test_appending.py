@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from jmmc.core.model import Push, Receipt, SessionFilter
+from jmmc.stores.sqlite import appending
 from jmmc.stores.sqlite.appending import _rows_of_statement
 from jmmc.stores.sqlite.store import SqliteStore
 from jmmc.stores.sqlite.summary_writes import _parts
@@ -60,6 +61,21 @@ async def test_a_batch_of_any_size_is_stored_once(tmp_path: Path, rows: int) -> 
     assert await store.append([push(*range(rows, 2 * rows))]) == [Receipt(2 * rows - 1)]
     (stored,) = await store.get([session])
     assert [sample.seq for sample in stored.samples] == [*range(2 * rows)]
+    await store.close()
+
+
+async def test_sessions_that_go_on_are_remembered_longest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(appending, "MOST_RECENT", 3)
+    store = SqliteStore(tmp_path / "calls.db")
+    await store.open()
+    goes_on = f"{0:024x}"
+    await store.append([push(0, session=goes_on, opens=True)])
+    for number in range(1, 6):
+        statements = await _statements(store, [push(number, session=goes_on)])
+        assert statements == 0, "it was not looked up"
+        await store.append([push(0, session=f"{number:024x}", opens=True)])
     await store.close()
 
 

@@ -108,6 +108,8 @@ class Appender:
             return None
         for session, next_seq in next_seqs.items():
             session.next_seq = next_seq
+        for push in pushes:
+            self._remembered.move_to_end(push.session)
         return rows
 
     def _append(
