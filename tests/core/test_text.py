@@ -31,7 +31,7 @@ _IGNORABLE = [
 
 
 @pytest.mark.parametrize("name", ["standup{}", "stand{}up", "{}standup", "{0}{0}"])
-def test_two_names_that_differ_in_what_is_not_seen_are_told_apart(name: str) -> None:
+def test_names_that_differ_in_invisible_characters_can_be_distinguished(name: str) -> None:
     for code in _IGNORABLE:
         hidden = name.format(chr(code))
         shown = hidden.replace(chr(code), chr(code).encode("unicode_escape").decode())
@@ -90,7 +90,7 @@ def test_a_page_sends_the_values_of_its_fields_back_as_they_are() -> None:
     )
 
 
-def test_two_spaces_that_differ_are_told_apart_in_a_terminal_except_no_break_spaces() -> None:
+def test_spaces_of_other_kinds_have_codes_in_a_terminal_except_no_break_spaces() -> None:
     assert printable("a\u2003b") == "a\\u2003b"
     assert not is_visible("a\u00a0b")
     assert is_visible("a b")

@@ -18,6 +18,7 @@ __all__ = [
     "outgoing",
     "partitions",
     "readings",
+    "recent_sessions",
     "repeating",
     "supervision",
     "tasks",

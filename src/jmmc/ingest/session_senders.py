@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 
-from jmmc.stores.recent_sessions import MOST_RECENT
+from jmmc.core.recent_sessions import MOST_RECENT
 
 
 class SessionSenders:

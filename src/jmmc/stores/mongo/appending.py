@@ -8,6 +8,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from jmmc.core.errors import StoreError
 from jmmc.core.model import Dialect, Push, Receipt, Refusal
+from jmmc.core.recent_sessions import MOST_RECENT
 from jmmc.stores.mongo.connection import Connection
 from jmmc.stores.mongo.documents import Document, all_of
 from jmmc.stores.mongo.errors import refusal
@@ -20,7 +21,6 @@ from jmmc.stores.mongo.writes import (
     WritePlan,
     document_ids,
 )
-from jmmc.stores.recent_sessions import MOST_RECENT
 
 _ROUNDS = 5  # Tries of a batch against other collectors that write to the same sessions.
 

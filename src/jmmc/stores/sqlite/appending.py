@@ -10,7 +10,7 @@ import msgspec
 
 from jmmc.core.errors import StoreError
 from jmmc.core.model import Dialect, Push, Receipt, Refusal
-from jmmc.stores.recent_sessions import MOST_RECENT
+from jmmc.core.recent_sessions import MOST_RECENT
 from jmmc.stores.sqlite import archive
 from jmmc.stores.sqlite.connections import Connections
 from jmmc.stores.sqlite.rows import SampleRow, sample_row
