@@ -225,6 +225,8 @@ def browser(chromium: tuple[Browser, asyncio.AbstractEventLoop]) -> Iterator[Bro
     browser, loop = chromium
     asyncio._set_running_loop(loop)
     yield browser
+    for context in browser.contexts:
+        context.close()  # Else its pages would work through all later tests, too.
     asyncio._set_running_loop(None)
 
 

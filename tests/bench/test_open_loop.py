@@ -25,7 +25,7 @@ def _run(script: str, *options: str, folder: Path) -> str:
 def test_pushes_rejected_under_overload_are_stored_when_the_disk_is_fast_again(
     tmp_path: Path,
 ) -> None:
-    options = ["--overload", "--participants", "500", "--seconds", "18", "--interval", "1"]
+    options = ["--overload", "--participants", "100", "--seconds", "18", "--interval", "1"]
     output = _run("open_loop.py", *options, "--slow", "5200", folder=tmp_path)
     refused = re.search(r"'503 busy': (\d+)", output)
     assert refused is not None, "it was not overloaded"
