@@ -350,6 +350,27 @@ async def test_who_has_left_is_not_there_when_the_store_failed_just_then(
     assert await _running(once, store) == []
 
 
+async def test_a_running_meeting_begins_with_who_was_first_also_if_that_is_known_late(
+    store: Store,
+) -> None:
+    """Within a minute: until then the beginning that was read is shown."""
+    clock, first, second = Clock(1130.0), f"{1:024x}", f"{2:024x}"
+    once = _with_clocks(store, clock, clock)
+    queries = Queries(store, rhythm=RHYTHM, clock=clock)
+    stays = tuple(sample(n, ts=1000 + 30 * n) for n in range(5))
+    await store.append([push(samples=stays, session=second)])
+    await once.step()
+    late = (sample(0, ts=960), sample(1, ts=990, bye=True))
+    await store.append([push(samples=late, session=first, browser_id="another")])
+    for now, found in ((1130.0, (second, 1000)), (1135.0, (second, 1000)), (1190.0, (first, 960))):
+        clock.now = now
+        (meeting,) = (await queries.live()).meetings
+        assert (meeting.id, meeting.began) == found
+        await once.step()
+    (listed,) = await queries.meetings(SummaryFilter(since=0, until=2000))
+    assert (listed.id, listed.began) == found
+
+
 async def test_a_session_with_samples_newer_than_its_summary_is_not_ended(
     store: Store,
 ) -> None:

@@ -1,6 +1,7 @@
 """When running meetings began: with those who were there first and have left."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -13,25 +14,48 @@ from jmmc.stores import Reports
 
 _LONGEST = 86_400  # Seconds that are looked back from the first who is still there.
 _AT_A_TIME = 200  # Meetings looked up for an answer; the rest follow with the next answer.
+_KEPT = 60  # Seconds: samples of who was there first may come late, and change the beginning.
+_AGAIN = 20  # Meetings looked up again for an answer, each 1 ms.
+
+
+class _Beginning(NamedTuple):
+    """Id and time of the first stay of a meeting, as read at `read`. Times are Unix seconds."""
+
+    session: str
+    began: int
+    read: int
+
+    def is_old(self, now: int) -> bool:
+        return not 0 <= now - self.read < _KEPT
 
 
 class LiveBeginnings:
-    """The beginnings of running meetings, remembered while the first who is there is the same."""
+    """The beginnings of running meetings, for a minute while the first who is there is the same."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str], tuple[str, int]] = {}
+        self._known: dict[tuple[str, str], _Beginning] = {}
 
     async def with_beginnings(
-        self, reports: Reports, meetings: Sequence[LiveMeeting]
+        self, reports: Reports, meetings: Sequence[LiveMeeting], now: int
     ) -> tuple[LiveMeeting, ...]:
-        """The meetings as lists of meetings have them: with the id and time of the first stay."""
+        """The meetings as lists of meetings have them: with the id and time of the first stay.
+
+        `now` is Unix seconds.
+        """
         keys = [(meeting.room, meeting.id) for meeting in meetings]
         self._known = {key: self._known[key] for key in keys if key in self._known}
         new = [meeting for meeting in meetings if (meeting.room, meeting.id) not in self._known]
-        for meeting in new[:_AT_A_TIME]:
-            self._known[meeting.room, meeting.id] = await _first_stay(reports, meeting)
+        old = [
+            meeting
+            for meeting, key in zip(meetings, keys, strict=True)
+            if key in self._known and self._known[key].is_old(now)
+        ]
+        old.sort(key=lambda meeting: self._known[meeting.room, meeting.id].read)
+        for meeting in new[:_AT_A_TIME] + old[:_AGAIN]:
+            stay = await _first_stay(reports, meeting)
+            self._known[meeting.room, meeting.id] = _Beginning(*stay, now)
         return tuple(
-            msgspec.structs.replace(meeting, id=first[0], began=first[1])
+            msgspec.structs.replace(meeting, id=first.session, began=first.began)
             if (first := self._known.get((meeting.room, meeting.id)))
             else meeting
             for meeting in meetings

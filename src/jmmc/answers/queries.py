@@ -129,7 +129,7 @@ class Queries:
         live = await in_background(lambda: view.live(now, joins))
         return msgspec.structs.replace(
             live,
-            meetings=await self._beginnings.with_beginnings(self._reports, live.meetings),
+            meetings=await self._beginnings.with_beginnings(self._reports, live.meetings, now),
             last_hour=await self._last_hour.points(),
             usual=await usual(self._reports, now),
         )
