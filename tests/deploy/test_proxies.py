@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -314,3 +315,27 @@ def test_pushes_get_502_or_503_while_the_collector_is_down_and_work_afterwards(
     proxied.serve.start()
     assert proxied.push(200, "127.0.5.4")[0] == 200
     assert len(proxied.serve.export("--room", "room200")) == 1
+
+
+def test_a_request_that_needs_no_host_is_passed_on(proxied: Proxied) -> None:
+    """Of HTTP/1.0, as some monitoring sends it."""
+    connection = proxied.connect()
+    connection.connect()
+    with connection.sock as stream:
+        stream.sendall(f"GET {PREFIX}/readyz HTTP/1.0\r\n\r\n".encode())
+        answer = b"".join(iter(partial(stream.recv, 65_536), b""))
+    if proxied.kind == "caddy":  # It chooses the site by the name.
+        assert b"ready" not in answer
+    else:
+        assert answer.split()[1] == b"200"
+
+
+def test_a_request_with_two_hosts_is_refused(proxied: Proxied) -> None:
+    connection = proxied.connect()
+    connection.connect()
+    with connection.sock as stream:
+        hosts = "Host: localhost\r\nHost: evil.example\r\n"
+        head = f"GET {PREFIX}/readyz HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n"
+        stream.sendall(head.encode())
+        answer = b"".join(iter(partial(stream.recv, 65_536), b""))
+    assert answer.split()[1] == b"400"
