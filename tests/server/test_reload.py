@@ -23,7 +23,7 @@ import pytest
 from jmmc.settings import Mark, Settings, changed, marked
 from tests.support.builders import body
 from tests.support.senders import Load, Sender, assert_stored_once
-from tests.support.servers import Serve, post_push
+from tests.support.servers import PREFIX, Serve, post_push
 from tests.support.waiting import Process, wait_until
 
 
@@ -170,6 +170,37 @@ def test_sighup_while_a_start_fails_changes_nothing_about_how_it_ends(tmp_path: 
         with process.stderr as errors:
             assert "cannot listen" in errors.read()
         assert process.returncode == 1
+
+
+async def test_a_server_that_is_told_twice_to_stop_ends_at_once_and_has_what_it_confirmed(
+    tmp_path: Path,
+) -> None:
+    """As by Ctrl-C and Ctrl-C again, while a client holds up the first."""
+    serve = Serve(tmp_path)
+    assert serve.process is not None
+    senders = [Sender(f"room-{number}", number) for number in range(5)]
+    head = f"POST {PREFIX}/push HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", serve.port)) as slow:
+        slow.sendall(head.encode())
+        async with Load(senders, serve.port) as load:
+            await load.confirms(2)
+            serve.process.send_signal(signal.SIGTERM)
+            await asyncio.to_thread(wait_until, lambda: not _listens(serve.port))
+            began = time.monotonic()
+            serve.process.send_signal(signal.SIGINT)
+            assert await asyncio.to_thread(serve.process.wait, 30) == 0
+    assert time.monotonic() - began < 5, "the client had ten seconds"
+    assert "Traceback" not in serve.log.read_text()
+    assert_stored_once(serve.export(), senders)
+
+
+def _listens(port: int) -> bool:
+    """Whether a server still accepts connections."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 5).close()
+    except OSError:
+        return False
+    return True
 
 
 def _has_reloaded(serve: Serve, times: int) -> bool:

@@ -9,6 +9,7 @@ takes 3 KB, a hundred times its bytes.
 A push that has arrived whole is handed to the app without an ASGI task (`push_at_once`).
 """
 
+import asyncio
 import logging
 import re
 import resource
@@ -381,8 +382,13 @@ def raise_file_limit() -> int:
 
 
 class ClientNoiseFilter(logging.Filter):
-    """Drops uvicorn's log records about invalid requests: any client could fill the log."""
+    """Drops uvicorn's log records about invalid requests: any client could fill the log.
+
+    Those about requests that a second Ctrl-C ends are dropped, too: they are no errors.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """See `logging.Filter`."""
+        if record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError):
+            return False
         return not str(record.msg).startswith((_BAD, "Unsupported upgrade", "No supported Web"))
