@@ -5,10 +5,10 @@ wings are the packages beside it.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from jmmc.core.version import __version__
 
+TYPE_CHECKING = False  # As in `typing`, whose import would double the time until SIGHUP is held.
 if TYPE_CHECKING:
     from jmmc.answers.queries import Queries
     from jmmc.answers.reader import Reader

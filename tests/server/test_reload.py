@@ -116,6 +116,16 @@ def test_sighup_is_held_before_anything_slow_is_imported_and_applied_when_the_se
             assert serve.stop() == 0
 
 
+def test_little_is_imported_before_sighup_is_held() -> None:
+    """Until then a SIGHUP ends the process: each millisecond counts."""
+    code = "import sys; before = set(sys.modules); import jmmc.__main__; "
+    code += "print(*sorted(set(sys.modules) - before))"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "jmmc.server.reload_signal" in done.stdout.split()
+    assert not {"typing", "re", "asyncio", "jmmc.settings"} & set(done.stdout.split())
+
+
 @pytest.mark.parametrize("round_", range(3))
 async def test_sighup_at_any_moment_of_a_server_ends_nothing_and_loses_no_push(
     tmp_path: Path, round_: int
