@@ -26,7 +26,7 @@ def printable(text: str, *, keep: str = "\n") -> str:
 
     A code is such as `\\x1b`. A no-break space, which is not printable to Python, becomes a space.
     """
-    if text.isprintable() and not UNSEEN.search(text):
+    if text.isprintable() and (text.isascii() or not UNSEEN.search(text)):
         return text
     return "".join(
         char if char.isprintable() or char in keep or char in _JOINERS else _code(char)
