@@ -330,6 +330,34 @@ def test_who_joins_during_an_incident_is_part_of_it() -> None:
     assert _named(_answer([late, *others, *_elsewhere()])) == ("meeting", "r")
 
 
+def test_who_had_a_problem_before_an_incident_and_has_it_until_its_end_is_part_of_it() -> None:
+    office = [
+        _person(n, (1400 if n else 1340, 1600), network="office", room=f"r{n}") for n in range(16)
+    ]
+    at_home = [_person(50 + n, *[_BAD] * (n < 4), signs=("delay",)) for n in range(20)]
+    assert _named(_answer([*office, *at_home])) == ("network", "office")
+
+
+def test_a_weak_network_is_told_by_a_rare_sign_among_many_problems_with_common_ones() -> None:
+    """A third of everybody has loss on the way up; in the office some have a narrow line."""
+
+    def probability(*signs: str) -> float:
+        me = _person(0, (1100, 1300), network="office", room="r", signs=("narrow", "up"))
+        office = [
+            _person(n, (1250 + 60 * n, 1450 + 60 * n), network="office", signs=signs)
+            for n in range(1, 4)
+        ]
+        well = [_person(10 + n, network="office") for n in range(2)]
+        others = [
+            _person(50 + n, *[(1050 + 20 * n, 1250 + 20 * n)] * (n % 3 == 0), signs=("up",))
+            for n in range(30)
+        ]
+        causes = _answer([me, *office, *well, *others]).causes
+        return sum(cause.probability for cause in causes if cause.kind == "network")
+
+    assert probability("narrow", "up") > 2 * probability("up")
+
+
 def test_who_arrives_badly_while_their_own_way_down_is_bad_is_a_line_and_no_meeting() -> None:
     me = _person(0, _BAD, signs=("down", "media"), senders=(1,), room="r")
     other = _person(1, (1404, 1598), signs=("media",), senders=(0,), room="r")

@@ -127,7 +127,7 @@ def test_the_facts_and_the_table_of_an_incident_count_the_same_others() -> None:
     there = (_H, _H + 3600)
     failed = [
         person(n, (_H + 600, _H + end), there=there, bridge="b-1", room=f"r{n}")
-        for n, end in enumerate((940, 800, 801, 802, 803, 804))
+        for n, end in enumerate((800, 801, 802, 803, 804, 940))
     ]
     well = [
         person(20 + n, there=(_H, _H + (3600 if n < 5 else 760)), bridge="b-2", room=f"r{20 + n}")

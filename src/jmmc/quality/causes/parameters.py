@@ -106,6 +106,9 @@ DEVICE_EVENT = 0.7, 0.02
 
 BACKGROUND = (0.10, 0.30, 0.36, 0.22, 0.10, 0.20, 0.20)
 """The signs of independent problems, in the order of `SIGNS`."""
+RARE_SIGN = 0.1
+"""Share of independent problems up to which a sign is rare. Members of a weak group are compared by
+the rare signs of a problem, if it has any."""
 SAME_SIGN = 0.88
 """That two who have a cause in common have a sign in common."""
 ALIKE_WEIGHT = 8.0
@@ -120,9 +123,14 @@ other edge is anywhere in some minutes."""
 MANY_AT_ONCE = 50
 """Others with one moment in common above which it does not count who has both: so many say enough
 by one, and how long each of them takes to come back is no evidence against an incident."""
-AT_ONCE_OF_INCIDENTS = (0.75, 0.92, AT_BOTH), (0.25, 0.4, 0.3)
+AT_ONCE_OF_INCIDENTS = (
+    (0.67, 0.92, AT_BOTH),
+    (0.23, 0.4, 0.3),
+    (0.1, 0.85, AT_BOTH_BY_CHANCE),
+)
 """Incidents by how many notice them at once: how probable each kind of them is, that share, and the
-share of these for whom both edges are at the same moment."""
+share of these for whom both edges are at the same moment. In the last kind this problem has an edge
+of its own, as it began before the incident or lasts on: so with nobody are both edges the same."""
 FEWEST_OF_FREE = 40
 """Affected members from which a group tells by itself how many an incident hits, and how many of
 these are alike (`free_shares`)."""

@@ -12,7 +12,7 @@ from jmmc.quality.causes.crowd import Crowd, Group, Scene, Set, has_begun
 from jmmc.quality.causes.habits import Habit, log_hit
 from jmmc.quality.causes.logarithms import NEGLIGIBLE, log_beta_binomial
 from jmmc.quality.causes.records import Record, Records, log_ratios
-from jmmc.quality.causes.signs import share_with, signs_of
+from jmmc.quality.causes.signs import share_with, signs_of, telling
 from jmmc.quality.grading import Spell
 from jmmc.quality.signs import SIGNS
 from jmmc.quality.summary import Summary
@@ -157,7 +157,8 @@ class Problem:
             calls = min(self.person.known / p.CALL_SECONDS, self.person.calls)
             nats = log_hit(calls, self.person.share, min(max(self.usual, 0.003), 0.6))
             self.log_hit = min(p.MOST_RECORD, max(-p.MOST_RECORD, nats))
-        self._habits = crowd.habits(self.signs)
+        habitual = telling(self.signs)
+        self._habits, self._habitual = crowd.habits(habitual), share_with(habitual)
         self._not_me = ~crowd.of_person(subject.browser_id)
         if self.scene.direct:
             self._not_me &= ~self.meeting.members
@@ -201,7 +202,7 @@ class Problem:
         As far as those are many; else by the base rate.
         """
         inside = self._habits_in(members)
-        weight, bad = p.ALIKE_WEIGHT, p.ALIKE_WEIGHT * self.rate * self.same
+        weight, bad = p.ALIKE_WEIGHT, p.ALIKE_WEIGHT * self.rate * self._habitual
         for habit, count in self._all_habits.items():
             outside = count - inside.get(habit, 0)
             weight += outside

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from math import log
 
-from jmmc.quality.causes.parameters import BACKGROUND
+from jmmc.quality.causes.parameters import BACKGROUND, RARE_SIGN
 from jmmc.quality.grading import Spell
 from jmmc.quality.signs import SIGNS
 
@@ -20,6 +20,7 @@ _OF_REASONS: Mapping[str, tuple[str, ...]] = {
     "concealed": ("media",),
     "frozen": ("media",),
 }
+_RARE = frozenset(sign for sign, share in zip(SIGNS, BACKGROUND, strict=True) if share <= RARE_SIGN)
 _MOSTLY = 0.6
 _HIDES_MEDIA = frozenset(("cut", "down"))
 """Sound and pictures that break off follow from these, where they hold as long."""
@@ -63,3 +64,8 @@ def share_with(signs: frozenset[str]) -> float:
         if sign in signs:
             without *= 1 - share
     return 1 - without if signs else 1.0
+
+
+def telling(signs: frozenset[str]) -> frozenset[str]:
+    """The rare ones of some signs, which say most of who has the same; all where none is rare."""
+    return signs & _RARE or signs
