@@ -1,6 +1,6 @@
 """Joins that succeeded and failed, and stays that a failure ended, in a window of time."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -56,10 +56,14 @@ async def joins_of_rollups(
     sums = JoinSums()
     of_rollups = rollups_by_value(reports, stored.dimension, first, last, value=stored.value)
     async for rollups in of_rollups:
-        for rollup in rollups:
-            if of_value := rollup.joins.get(stored.value):
-                sums.merge(of_value)
+        of_value = [rollup.joins.get(stored.value) for rollup in rollups]
+        await in_background(partial(_merge_all, sums, filter(None, of_value)))
     return sums
+
+
+def _merge_all(sums: JoinSums, several: Iterable[JoinSums]) -> None:
+    for more in paused(several, every=10):
+        sums.merge(more)
 
 
 async def _of_ends(

@@ -31,15 +31,17 @@ async def ratings_by(reports: Reports, by: str, selection: SummaryFilter) -> dic
     """
     stored = await stored_totals(reports, selection)
     days = () if stored is None else stored.days
-    values: dict[str, list[tuple[object, int]]] = {}
     names = ("began", "browser_id", "rating", *([by] if by else ()))
-    for part in [Part(selection, -_EVER, _EVER)] if stored is None else stored.rest:
-        for began, browser_id, rating, *more in await _rated(reports, names, part.selection):
-            if part.has(began):
-                person = digest_of(browser_id) if days else browser_id
-                values.setdefault(more[0] if by else ALL, []).append((person, rating))
+    rest = [Part(selection, -_EVER, _EVER)] if stored is None else stored.rest
+    of_rest = [(part, await _rated(reports, names, part.selection)) for part in rest]
 
     def by_value() -> dict[str, Ratings]:
+        values: dict[str, list[tuple[object, int]]] = {}
+        for part, rows in of_rest:
+            for began, browser_id, rating, *more in paused(rows):
+                if part.has(began):
+                    person = digest_of(browser_id) if days else browser_id
+                    values.setdefault(more[0] if by else ALL, []).append((person, rating))
         of_days = rated_by(paused(days, every=1), by)
         return {
             value: ratings_of(chain(values.get(value, ()), of_days.get(value, ())))

@@ -1,5 +1,6 @@
 """How much a server is used, by the calendar of a time zone: from stored days and from sessions."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 from itertools import groupby
@@ -73,11 +74,16 @@ async def usage(
     parts = [part for bounds in periods for part in _parts(bounds, (since, until), days, day)]
     counted = await _counted(store.reports, parts, selection)
     asked = (first, min(last, now))
+    starts = [part.start for part in counted]
+
+    def parts_of(bounds: Bounds) -> Sequence[UsageSums]:
+        return counted[bisect_left(starts, bounds[0]) : bisect_left(starts, bounds[1])]
+
     return await in_background(
         lambda: [
             _usage(bounds, of_period, asked, begins, selection, first=bounds == periods[0])
             for bounds in paused(periods, every=10)
-            if (of_period := [part for part in counted if bounds[0] <= part.start < bounds[1]])
+            if (of_period := parts_of(bounds))
             and (bounds[0] < now or any(part.seconds for part in of_period))
         ]
     )
@@ -169,9 +175,12 @@ def _usage(
     error = 0 if is_exact else round(_NORMAL * STANDARD_ERROR * people)
     meeting_minutes = total_lengths(part.meeting_minutes for part in parts)
     stay_minutes = total_lengths(part.stay_minutes for part in parts)
-    joins, replicates = JoinSums(), Replicates()
+    joins, replicates = parts[0].joins, Replicates()
+    if len(parts) > 1:
+        joins = JoinSums()
+        for part in parts:
+            joins.merge(part.joins)
     for part in parts:
-        joins.merge(part.joins)
         replicates.add_packed(part.replicates)
     counted = sum(part.end - part.start for part in parts)
     is_known = begins - start <= (end - start) * _NEGLIGIBLE

@@ -45,6 +45,7 @@ MAX_POINTS = 200
 """In a series."""
 
 _ROLLUPS_TOGETHER, _FEW_TOGETHER = 24, 240  # With many values, and with few.
+_FEW_ROLLUPS = 10  # Between two looks at the clock: less than a millisecond.
 _EVER = -(2**62)  # Before all time.
 _MAX_QUALITY_POINTS = 60  # The longer a step, the narrower its interval.
 _MAX_SHORT_STEPS = 24  # The same in a short window.
@@ -158,25 +159,23 @@ class WindowReader:
         has_spans = operator.lt(*whole_spans(first, last))
         with_joins = joins and not by and length is not None and not has_spans
         if length is not None:
-            parts += [part for side in ends.sums for part in side.parts()]
+            for side in ends.sums:
+                parts += await in_background(side.parts)
             step = step_of(until - since, MAX_POINTS)
             is_coarse = step % HOUR == 0 and steps.seconds % DAY == 0
             for size, start, end in lengths_of(first, last, DAY if is_coarse else length):
                 # By hours without details, where nothing shorter than a day needs these.
                 by_hours = is_coarse and size == DAY and length == HOUR
+                add = partial(_add_rollups, steps, ends.joins if with_joins else None, stored.value)
                 if by_hours:
                     async for rollups in self.rollups(*stored, size, start, end):
-                        steps.add_rollups(rollups, stored.value)
-                        if with_joins:
-                            _add_joins_of(ends.joins, rollups, stored.value)
+                        await in_background(partial(add, rollups))
                 async for rollups in self.rollups(
                     *stored, HOUR if by_hours else size, start, end, details=not by_hours
                 ):
                     parts += by_value(rollups, start, end).get(stored.value, ())
                     if not by_hours:
-                        steps.add_rollups(rollups, stored.value)
-                        if with_joins:
-                            _add_joins_of(ends.joins, rollups, stored.value)
+                        await in_background(partial(add, rollups))
                     drops |= {
                         rollup.start: of_value.counts.dropped
                         for rollup in rollups
@@ -297,11 +296,17 @@ def _add_end(
             edges[row.session] = row
 
 
-def _add_joins_of(into: dict[str, JoinSums], rollups: Iterable[Rollup], value: str) -> None:
-    """Add the joins of one value of rollups to those of all."""
-    for rollup in rollups:
-        if of_value := rollup.joins.get(value):
-            into.setdefault(ALL, JoinSums()).merge(of_value)
+def _add_rollups(
+    steps: QualitySteps,
+    joins: dict[str, JoinSums] | None,
+    value: str,
+    rollups: Iterable[Rollup],
+) -> None:
+    """Add one value of rollups to the steps, and to the joins of all."""
+    for rollup in paused(rollups, every=_FEW_ROLLUPS):
+        steps.add_rollups([rollup], value)
+        if joins is not None and (of_value := rollup.joins.get(value)):
+            joins.setdefault(ALL, JoinSums()).merge(of_value)
 
 
 def _totals_of(whole: WindowSums, joins: WindowJoins | None, steps: QualitySteps) -> WindowTotals:

@@ -355,12 +355,12 @@ class SqliteReports:
 
     async def usage(self, since: int, until: int, *, limit: int = 0) -> list[UsageSums]:
         """See `Reports.usage`."""
-        rows = await self._connections.read(
+        return await self._connections.read_as(
+            lambda rows: [_USAGE.decode(content) for (content,) in rows],
             "SELECT content FROM usage WHERE start >= ? AND start < ?"
             " ORDER BY start, until LIMIT ?",
             [since, until, limit or -1],
         )
-        return [_USAGE.decode(row[0]) for row in rows]
 
     async def search(self, text: str, limit: int) -> list[SearchHit]:
         """See `Reports.search`."""
