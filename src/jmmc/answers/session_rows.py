@@ -15,6 +15,11 @@ OUTCOME = SESSION_COLUMNS.index("outcome")
 OF_JOINS = tuple(map(SESSION_COLUMNS.index, JOIN_COLUMNS))
 
 
+def rows_of(columns: Sequence[Sequence[Any]]) -> list[Row]:
+    """The sessions in `ROW_COLUMNS`, and the dimension."""
+    return [Row(*row) for row in zip(*columns, strict=True)]
+
+
 def stays_of(columns: Sequence[Sequence[Any]]) -> list[Row]:
     """The sessions in columns, without the attempts."""
     values = columns[len(SESSION_COLUMNS) :]

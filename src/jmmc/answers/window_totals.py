@@ -16,13 +16,13 @@ from jmmc.answers.column_reading import WindowColumns, read_window
 from jmmc.answers.comparing import WindowTotals
 from jmmc.answers.joins import joins_of_rollups
 from jmmc.answers.rollup_reading import StoredValue, rollups_by_value, stored_value
-from jmmc.answers.session_rows import SESSION_COLUMNS, join_rows_of, stays_of
+from jmmc.answers.session_rows import SESSION_COLUMNS, join_rows_of, rows_of, stays_of
 from jmmc.answers.threads import in_background, paused
 from jmmc.core.tasks import prefetch
 from jmmc.core.timestamps import check_order
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.intervals import Replicates
-from jmmc.quality.joins import JoinSums, add_joins
+from jmmc.quality.joins import JoinSums, add_joins, added_joins
 from jmmc.quality.quality_steps import QualitySteps
 from jmmc.quality.rollups import (
     ALL,
@@ -38,7 +38,7 @@ from jmmc.quality.rollups import (
     windows,
 )
 from jmmc.quality.window_joins import WindowJoins
-from jmmc.quality.window_sums import Row, WindowSums
+from jmmc.quality.window_sums import ROW_COLUMNS, Row, WindowSums
 from jmmc.stores import Reports
 
 MAX_POINTS = 200
@@ -159,8 +159,9 @@ class WindowReader:
         has_spans = operator.lt(*whole_spans(first, last))
         with_joins = joins and not by and length is not None and not has_spans
         if length is not None:
-            for side in ends.sums:
-                parts += await in_background(side.parts)
+            parts += await in_background(
+                lambda: [part for side in ends.sums for part in side.parts()]
+            )
             step = step_of(until - since, MAX_POINTS)
             is_coarse = step % HOUR == 0 and steps.seconds % DAY == 0
             for size, start, end in lengths_of(first, last, DAY if is_coarse else length):
@@ -221,6 +222,7 @@ class WindowReader:
         if first >= last:
             first = last = until
         ends = Ends([], {}, {})
+        both_joins: list[WindowJoins] = []
         for part, entered, start, end in (
             # Also sessions that are there at the very moment count, when an end has no part.
             ((since, first), (_EVER, first), since, max(first, since + 1)),
@@ -236,7 +238,10 @@ class WindowReader:
                 await in_background(add)
             ends.sums.append(sums)
             if of_joins is not None:
-                add_joins(ends.joins, (await in_background(of_joins.values)).items())
+                both_joins.append(of_joins)
+        if both_joins:
+            found = await in_background(lambda: added_joins(end.values() for end in both_joins))
+            ends.joins.update(found)
         return ends
 
     def _columns(
@@ -244,12 +249,12 @@ class WindowReader:
     ) -> AsyncIterator[Sequence[Sequence[Any]]]:
         """Yield the columns of the sessions of a selection, some thousands of these at a time.
 
-        With `joins` those of attempts, too.
+        With `joins` also what these need, and those of attempts.
         """
-        names = (*SESSION_COLUMNS, *([by] if by else ()))
+        names = SESSION_COLUMNS if joins else ROW_COLUMNS
         if joins:
             selection = msgspec.structs.replace(selection, attempts=None)
-        return prefetch(self._reports.columns(names, selection))
+        return prefetch(self._reports.columns((*names, *([by] if by else ())), selection))
 
     async def rollups(
         self,
@@ -275,7 +280,7 @@ def _add(
     sums: WindowSums, joins: WindowJoins | None, columns: Sequence[Sequence[Any]]
 ) -> Sequence[Row]:
     """Add the sessions in columns to the sums, and to the joins; return those without attempts."""
-    stays = stays_of(columns)
+    stays = rows_of(columns) if joins is None else stays_of(columns)
     sums.add(paused(stays))
     if joins is not None:
         joins.add(paused(join_rows_of(columns)))

@@ -55,7 +55,7 @@ def _most(began: Sequence[int], ended: list[int]) -> int:
 
 
 def peaks(
-    present: Iterable[Presence], since: int, until: int, step: int
+    present: Iterable[tuple[int, int, str]], since: int, until: int, step: int
 ) -> dict[int, tuple[int, int]]:
     """The same for each `step` seconds of a window, by their start; nobody there is left out.
 

@@ -53,29 +53,27 @@ class WindowJoins:
     def add(self, rows: Iterable[Sequence[Any]]) -> None:
         """Add sessions of the selection, and attempts."""
         since, until = self._since, self._until
-        for began, ended, running, outcome, failure, steps, browser_id, room, *more in rows:
+        for row in rows:
+            began, ended, running, outcome, failure, steps, person, room, segments, *values = row
             last = ended - 1 if ended > began else began
             begun = begun_as(outcome) if since <= began < until else None
             over = ended_as(outcome) if since <= last < until and not running else None
             if begun is None and over is None:
                 continue
-            groups = groups_of(browser_id, room, began)
+            groups = groups_of(person, room, began)
             for at, counts in ((began, begun), (last, over)):
                 if counts is None:
                     continue
-                segments, *values = more
+                key = (*values,)
                 if segments != "[]":
                     own = values_at({}, track_of("[]", segments).segments, at)
                     if not self._selection.fits(own):
                         continue
-                    values = [
-                        own.get(name, value)
-                        for name, value in zip(self._names, values, strict=True)
-                    ]
+                    key = tuple(map(own.get, self._names, values))
                 setup = Setup.of_text(steps) if counts.joined else _NO_SETUP
                 counted = outcome_at(counts, groups, failure, setup)
-                of_values = self._outcomes.setdefault((*values,), {})
-                of_values[counted] = of_values.get(counted, 0) + 1
+                of_key = self._outcomes.setdefault(key, {})
+                of_key[counted] = of_key.get(counted, 0) + 1
                 if counts.joined and not self._names:
                     self._steps.add_steps(step_buckets(setup))
 

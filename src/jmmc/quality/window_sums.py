@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.intervals import Replicates, groups_of
-from jmmc.quality.peaks import Presence, peaks
+from jmmc.quality.peaks import peaks
 from jmmc.quality.quality_steps import QualitySteps
 from jmmc.quality.rollups import ALL, BUCKET, COLUMN_OF_GRADE, ReplicatesByValue, Sums
 from jmmc.quality.segments import Piece, Track, entries, pieces, track_of
@@ -105,8 +105,8 @@ class WindowSums:
         self._begun: dict[int, int] = defaultdict(int)
         self._seconds: tuple[dict[int, int], ...] = tuple(defaultdict(int) for _ in range(5))
         self._steady: tuple[dict[int, int], ...] = tuple(defaultdict(int) for _ in range(5))
-        self.present: list[Presence] = []
-        """When sessions were there, with `over_time`."""
+        self.present: list[tuple[int, int, str]] = []
+        """When sessions were there, with `over_time`: as `Presence`, in less time."""
         self.replicates = ReplicatesByValue(Replicates)
         self.deciles = [0] * 10
         self.rooms: dict[str, list[int]] = {}
@@ -130,13 +130,18 @@ class WindowSums:
             for start, end, grade in track.spans:
                 if start >= part_until:
                     break
-                start, end = max(start, part_since), min(end, part_until)
+                if end <= part_since:
+                    continue
+                if start < part_since:
+                    start = part_since
+                if end > part_until:
+                    end = part_until
                 if start < end:
                     spans.append((start, end, COLUMN_OF_GRADE[grade]))
             if spans:
                 self._add_spans(row, row.value, spans)
             if self._over_time:
-                self.present.append(Presence(row.began, row.ended, row.browser_id))
+                self.present.append((row.began, row.ended, row.browser_id))
             if self._with_spread:
                 self._add_whole(row.room, cut_of(row, since, until, track))
 
@@ -164,7 +169,7 @@ class WindowSums:
                 value = values.get(self._by, row.value)
                 spans.setdefault(value, []).append((start, end, COLUMN_OF_GRADE[grade]))
             if self._over_time:
-                self.present.append(Presence(start, end, row.browser_id))
+                self.present.append((start, end, row.browser_id))
         for value, of_value in spans.items():
             self._add_spans(row, value, of_value)
         if self._with_spread:
