@@ -338,7 +338,7 @@ def test_who_had_a_problem_before_an_incident_and_has_it_until_its_end_is_part_o
     assert _named(_answer([*office, *at_home])) == ("network", "office")
 
 
-def test_a_weak_network_is_told_by_a_rare_sign_among_many_problems_with_common_ones() -> None:
+def test_a_weak_network_shows_by_a_rare_sign_among_many_problems_with_common_ones() -> None:
     """A third of everybody has loss on the way up; in the office some have a narrow line."""
 
     def probability(*signs: str) -> float:

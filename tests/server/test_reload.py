@@ -182,7 +182,7 @@ def test_sighup_while_a_start_fails_changes_nothing_about_how_it_ends(tmp_path: 
         assert process.returncode == 1
 
 
-async def test_a_server_that_is_told_twice_to_stop_ends_at_once_and_has_what_it_confirmed(
+async def test_a_server_that_is_stopped_twice_ends_at_once_and_has_what_it_confirmed(
     tmp_path: Path,
 ) -> None:
     """As by Ctrl-C and Ctrl-C again, while a client holds up the first."""
