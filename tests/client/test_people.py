@@ -289,7 +289,7 @@ def test_a_browser_is_asked_once_a_day(make_stage: MakeStage) -> None:
 
 
 def _next_page(stage: Stage, before: str = "") -> None:
-    stage.page.goto(stage.page.url)
+    stage.reload()
     stage.page.evaluate(f"() => {{ {before} }}")
     stage.load()
     stage.pass_time(5000)
@@ -329,7 +329,7 @@ def test_a_page_that_comes_later_does_not_ask(make_stage: MakeStage) -> None:
     stage.join(me=_ME)
     stage.emit(_RECORD)
     stage.pass_time(200_000)
-    stage.page.goto(stage.page.url)
+    stage.reload()
     stage.pass_time(301_000)
     stage.load()
     stage.pass_time(5000)
