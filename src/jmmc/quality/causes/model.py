@@ -13,9 +13,11 @@ For a cause h of a problem of one participant, the answer's probability is propo
   in common with the participant's, and by whether it began or ended at the same moment, or both,
   which independent ones rarely do. In some incidents most do, in others few. What came with the
   participant's call, or left with it, is compared by the other moment alone.
+* This problem may have an edge of its own, as it began before the incident or lasts on. Then with
+  nobody are both edges the same, which says nothing against the incident.
 * A group that is weak for days hits some of its people, each at their own times. So its members
   count by all of the time that is known, once each, without what many have at one moment
-  (`habits`).
+  (`habits`), and by the rare signs of the problem, if it has any.
 * A group may have an incident, or be weak, and spare this participant, who has another problem: so
   a browser that is known to be weak does not explain every problem of its users (`Shared.beside`).
 * Who only receives what another participant's way up, machine or device does has no problem of

@@ -1,6 +1,6 @@
 """Another participant of the meeting, whose problem this one receives."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import exp, log, log1p
 from typing import NamedTuple
 
@@ -79,23 +79,27 @@ def other_ends(problem: Problem, receivers: Receivers, beside: float) -> Iterabl
     not_named = _log_named("", named - bad, len(there)) + log(
         min(1.0, p.HEARD / max(1, len(there)))
     )
+    said: dict[tuple[_Known, float, float], tuple[float, Mapping[str, float]]] = {}
     for place, known, rate in zip(there, known_of, rate_of, strict=True):
-        other, sender = crowd.sessions[place], sender_of[known]
-        of_name = not_named
+        other, of_name = crowd.sessions[place], not_named
         if other.endpoint_id in named:
             of_name = _log_named(other.endpoint_id, named - (bad - {other.endpoint_id}), len(there))
-        sends = rate + sender.state
-        score = constant + log_share(sends + sender.others) + of_name + sender.moment
-        parts = {
-            "signs": signs,
-            "length": length,
-            "others": sender.others + problem.log_alike,
-            "named": of_name,
-            "moment": sender.moment,
-            "history": rate - usual,
-            "sender": sends,
-        }
-        yield Hypothesis(OTHER_END, other.session, score, parts)
+        key = known, rate, of_name
+        if key not in said:
+            sender = sender_of[known]
+            sends = rate + sender.state
+            parts = {
+                "signs": signs,
+                "length": length,
+                "others": sender.others + problem.log_alike,
+                "named": of_name,
+                "moment": sender.moment,
+                "history": rate - usual,
+                "sender": sends,
+            }
+            score = constant + log_share(sends + sender.others) + of_name + sender.moment
+            said[key] = score, parts
+        yield Hypothesis(OTHER_END, other.session, *said[key])
 
 
 def _histories(problem: Problem, there: Iterable[int], usual: float) -> Iterable[float]:
@@ -117,33 +121,37 @@ def _histories(problem: Problem, there: Iterable[int], usual: float) -> Iterable
 def _known_of(problem: Problem, receivers: Receivers, there: Iterable[int]) -> Sequence[_Known]:
     """What is known of each of the others, in order.
 
-    Of most of a large meeting it is nothing but whether they are good, so they are looked at once.
+    Of most of them it is how they were, and nothing that others say, so those who are alike are
+    looked at once.
     """
     scene, crowd = problem.scene, problem.crowd
     meeting = problem.meeting.members
-    known = {*places(scene.known & meeting)}
-    affected = {*places(scene.affected & meeting)}
-    silent = {*places(receivers.silent)}
-    unnamed = {*places(receivers.unnamed)}
-    plain: dict[tuple[bool, bool, bool], _Known] = {}
+    # Sets that few are in: most are known, and would say what they receive.
+    sets = (
+        *(~scene.known, scene.affected, scene.at_once, scene.at_both),
+        *(~receivers.silent, receivers.unnamed),
+        *(scene.with_sign[sign] for sign in SIGNS),
+    )
+    kind_of: dict[int, int] = {}  # By place: in which of the sets it is, by a bit each.
+    for at, members in enumerate(sets):
+        for place in places(members & meeting):
+            kind_of[place] = kind_of.get(place, 0) | 1 << at
+    alike: dict[int, _Known] = {}
     found = []
     for place in there:
-        other = crowd.sessions[place]
-        if (
-            place in affected
-            or (other.events and is_device_reported(other, problem.spell))
-            or receivers.witnesses_of(other.endpoint_id)
+        other, kind = crowd.sessions[place], kind_of.get(place, 0)
+        if receivers.witnesses_of(other.endpoint_id) or (
+            other.events and is_device_reported(other, problem.spell)
         ):
-            found.append(_one_known(problem, receivers, place, is_known=place in known))
+            found.append(_one_known(problem, receivers, place))
             continue
-        kind = place in known, place in silent, place in unnamed
-        if kind not in plain:
-            plain[kind] = _one_known(problem, receivers, place, is_known=kind[0])
-        found.append(plain[kind])
+        if kind not in alike:
+            alike[kind] = _one_known(problem, receivers, place)
+        found.append(alike[kind])
     return found
 
 
-def _one_known(problem: Problem, receivers: Receivers, place: int, *, is_known: bool) -> _Known:
+def _one_known(problem: Problem, receivers: Receivers, place: int) -> _Known:
     scene, other, bit = problem.scene, problem.crowd.sessions[place], 1 << place
     affected = bool(scene.affected & bit)
     signs = 0
@@ -156,7 +164,7 @@ def _one_known(problem: Problem, receivers: Receivers, place: int, *, is_known: 
     if (sending or receiving) and not scene.direct:
         moment = problem.log_moments((bit if sending else 0) | receiving)
     return _Known(
-        is_known,
+        bool(scene.known & bit),
         affected,
         signs,
         moment,

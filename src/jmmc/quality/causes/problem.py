@@ -1,6 +1,6 @@
 """One problem of one participant, and how all others were at that time."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from math import exp, log, pi
 from operator import sub
@@ -86,18 +86,18 @@ class Basis(NamedTuple):
 
         By a base rate b each of them is at most b' / b times as probable as by b' > b.
         """
-        at_most = [
-            nats - bad * rate for nats, rate in zip(self.log_base, LOG_BASE_RATES, strict=True)
-        ]
-        first, after = 0, len(at_most)
-        while first < after - 1 and max(at_most[first + 1 :]) - at_most[first] > NEGLIGIBLE:
-            first += 1
-        while (
-            after - 1 > first
-            and max(self.log_base[: after - 1]) - self.log_base[after - 1] > NEGLIGIBLE
-        ):
-            after -= 1
-        return first, after
+        return _rates_for(self.log_base, bad)
+
+
+@lru_cache(maxsize=4096)
+def _rates_for(log_base: Sequence[float], bad: int) -> tuple[int, int]:
+    at_most = [nats - bad * rate for nats, rate in zip(log_base, LOG_BASE_RATES, strict=True)]
+    first, after = 0, len(at_most)
+    while first < after - 1 and max(at_most[first + 1 :]) - at_most[first] > NEGLIGIBLE:
+        first += 1
+    while after - 1 > first and max(log_base[: after - 1]) - log_base[after - 1] > NEGLIGIBLE:
+        after -= 1
+    return first, after
 
 
 def rounded(share: float) -> float:
