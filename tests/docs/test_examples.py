@@ -8,12 +8,15 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
+from ipaddress import ip_address
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,7 +28,7 @@ from tests.support.builders import body, wire_sample
 from tests.support.commands import jmmc
 from tests.support.paths import ROOT
 from tests.support.servers import PREFIX, free_port, post_push
-from tests.support.waiting import wait_until_answered
+from tests.support.waiting import wait_until, wait_until_answered
 
 EXAMPLES = ROOT / "examples"
 
@@ -122,7 +125,35 @@ def test_a_wsgi_example_collects_in_every_process_of_a_preforking_server(
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(20)
     done = jmmc("export", "--store", "sqlite:///calls.db", folder=tmp_path)
-    assert done.stdout.count("\n") == 8
+    sessions = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(sessions) == 8
+    # This server gives no port of the client, which a2wsgi needs for the client of its scope.
+    loopback = int(ip_address("127.0.0.0"))
+    assert {session["m"][0]["t"]["rip"] for session in sessions} == {loopback}
+
+
+def test_behind_a_unix_socket_a_push_has_the_address_that_the_proxy_adds(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    options = ["--app-dir", str(EXAMPLES), "--uds", str(path)]
+    command = [sys.executable, "-m", "uvicorn", "starlette_lifespan:app", *options]
+    with (tmp_path / "log").open("wb") as log:
+        server = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log)
+    try:
+        wait_until(path.exists, (tmp_path / "log").read_text)
+        content = json.dumps(body(wire_sample(0, {"pid": "x"}))).encode()
+        head = f"POST {PREFIX}/push HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        head += f"X-Forwarded-For: 6.6.6.6, 198.51.100.7\r\nContent-Length: {len(content)}\r\n\r\n"
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(path))
+            connection.sendall(head.encode() + content)
+            answer = b"".join(iter(partial(connection.recv, 65_536), b""))
+        assert answer.startswith(b"HTTP/1.1 200 ")
+    finally:
+        server.terminate()
+        server.wait(20)
+    done = jmmc("export", "--store", "sqlite:///calls.db", folder=tmp_path)
+    (session,) = [json.loads(line) for line in done.stdout.splitlines()]
+    assert session["m"][0]["t"]["rip"] == int(ip_address("198.51.100.0"))
 
 
 def test_a_collector_that_was_opened_before_a_fork_refuses_with_the_reason(tmp_path: Path) -> None:

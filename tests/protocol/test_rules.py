@@ -189,7 +189,11 @@ def test_forged_cookies_are_ignored() -> None:
         ("10.0.0.1", ", ,", "10.0.0.1"),
         ("::ffff:10.0.0.1", "::ffff:198.51.100.1", "198.51.100.1"),
         ("2001:db8::9", None, "2001:db8::9"),
-        (None, "198.51.100.1", None),
+        (None, "198.51.100.1", "198.51.100.1"),  # Through a Unix socket.
+        (None, "6.6.6.6, 198.51.100.1, 10.0.0.2", "198.51.100.1"),
+        (None, "unknown", None),
+        (None, None, None),
+        ("", "198.51.100.1", None),
         ("testclient", None, None),
     ],
 )

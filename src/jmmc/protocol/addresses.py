@@ -59,8 +59,9 @@ class Proxies:
     def origin(self, peer: str | None, forwarded: str | None) -> Origin:
         """Who sent a request.
 
-        `peer` is the other end of the connection, `forwarded` the value of `header`, all its
-        lines as one list. It is read from the right, as long as the hop that added an entry is
+        `peer` is the other end of the connection, None for a Unix socket, which is trusted: only
+        this machine can connect to it. `forwarded` is the value of `header`, all its lines as one
+        list. It is read from the right, as long as the hop that added an entry is
         trusted. An entry without an address (`unknown`, `_hidden`, an empty one) ends it: the
         address is that of the proxy that added the entry.
         """
@@ -78,15 +79,12 @@ class Proxies:
 
     def _client(self, peer: str | None, forwarded: str | None) -> Address | None:
         address = _parse(peer)
-        if address is None or forwarded is None:
-            return address
-        for hop in self._hops(forwarded):
-            if not self._trusts(address):
-                break
-            previous = _parse(hop)
+        is_trusted = peer is None or (address is not None and self._trusts(address))
+        for hop in self._hops(forwarded) if forwarded is not None else ():
+            previous = _parse(hop) if is_trusted else None
             if previous is None:
                 break
-            address = previous
+            address, is_trusted = previous, self._trusts(previous)
         return address
 
     def _trusts(self, address: Address) -> bool:

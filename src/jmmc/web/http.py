@@ -91,6 +91,15 @@ def oversized(scope: Scope) -> int | None:
     return None
 
 
+def peer_of(scope: Scope) -> str | None:
+    """The address of the peer of a connection, None for a Unix socket."""
+    client = scope.get("client")
+    if client is not None:
+        return client[0] or None
+    # a2wsgi leaves out a client of which the WSGI server gives no port.
+    return scope.get("wsgi_environ", {}).get("REMOTE_ADDR") or None
+
+
 def is_http_1(scope: Scope) -> bool:
     """Whether a response may have the header `CLOSE`."""
     version: str = scope.get("http_version", "1.1")
@@ -130,8 +139,7 @@ class Request:
     @property
     def peer(self) -> str | None:
         """The address of the peer of the connection, None for a Unix socket."""
-        client = self.scope.get("client")
-        return client[0] if client else None
+        return peer_of(self.scope)
 
     def forwarded(self, header: ForwardedHeader) -> str | None:
         """The header in which proxies pass on the address of the browser."""

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from jmmc.protocol.addresses import Proxies
 from jmmc.settings import Settings
-from jmmc.web.http import ASGIApp, Receive, Scope, Send, joined
+from jmmc.web.http import ASGIApp, Receive, Scope, Send, joined, peer_of
 
 _PREFIX = re.compile(r"(/[\w.~-]+)+", re.ASCII)
 _LONGEST = 256
@@ -70,8 +70,8 @@ class RootPath:
                 break
         else:
             return ""
-        client = scope.get("client")
-        if client is None or not self._proxies.is_trusted(client[0]):
+        peer = peer_of(scope)
+        if peer is not None and not self._proxies.is_trusted(peer):
             return ""
         given = joined(scope["headers"], "x-forwarded-prefix") or ""
         return _valid("".join(part.strip().rstrip("/") for part in given[:_LONGEST].split(",")))

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from jmmc.collector import Collector
 from jmmc.core.errors import StoreError
 from jmmc.monitoring.prometheus import Exposition
-from jmmc.web.http import Receive, Scope, Send, accepted, joined
+from jmmc.web.http import Receive, Scope, Send, accepted, joined, peer_of
 from jmmc.web.problems import Problem
 from jmmc.web.security.access import Access
 
@@ -67,7 +67,7 @@ class MetricsEndpoint:
         """
         headers = request.scope["headers"]
         credentials = f"{joined(headers, 'authorization')} {joined(headers, 'cookie')}"
-        caller = sha256(f"{request.client and request.client.host} {credentials}".encode()).digest()
+        caller = sha256(f"{peer_of(request.scope)} {credentials}".encode()).digest()
         try:
             async with asyncio.timeout(_ACCESS_TIMEOUT):
                 await self._collector.open()

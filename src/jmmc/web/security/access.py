@@ -14,7 +14,7 @@ from jmmc.protocol.addresses import Proxies, rate_limit_key
 from jmmc.protocol.rate_limit import RateLimiter
 from jmmc.settings import Settings
 from jmmc.stores import Reports
-from jmmc.web.http import cookie, joined
+from jmmc.web.http import cookie, joined, peer_of
 from jmmc.web.problems import Problem
 from jmmc.web.security.sessions import COOKIE, LoginSigner
 from jmmc.web.slow_refusals import SlowRefusals
@@ -92,7 +92,7 @@ class Access:
 
     def key(self, request: Request) -> int:
         """The key of a sender for rate limits; 0 for one without an address."""
-        peer = request.client.host if request.client else None
+        peer = peer_of(request.scope)
         forwarded = joined(request.scope["headers"], self._proxies.header)
         address = self._proxies.client(peer, forwarded)
         return rate_limit_key(address) if address is not None else 0
@@ -179,7 +179,7 @@ def _is_local(request: Request) -> bool:
     Host counts because a page of another site can let its own name resolve to 127.0.0.1 (DNS
     rebinding).
     """
-    peer = request.client.host if request.client else None
+    peer = peer_of(request.scope)
     if not _is_loopback(peer) or any(name in request.headers for name in _PROXY_HEADERS):
         return False
     return all(_is_local_name(host.lower()) for host in request.headers.getlist("host"))

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from jmmc.web.http import CLOSE, is_http_1
+from jmmc.web.http import CLOSE, is_http_1, peer_of
 from jmmc.web.problems import Problem
 from jmmc.web.security.access import Access
 from jmmc.web.slow_refusals import SlowRefusals
@@ -38,7 +38,7 @@ class RequestRate:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
-        if request.client and not self._access.is_proxy(request.client.host) and is_http_1(scope):
+        if not self._access.is_proxy(peer_of(scope)) and is_http_1(scope):
             send = _closing(send)
         try:
             self._access.limit_any(request, time.time())
