@@ -34,6 +34,8 @@ _MAX_QUERY_FIELDS = 100
 _MAX_HEADER_LINES = 100  # What Apache takes; each costs a third of a microsecond before anything.
 _MAX_LIST = 1024  # Characters of a list (Accept and the like) that are read; browsers send 200.
 
+_UNIX_SOCKET = (None, "", "0.0.0.0")  # noqa: S104 - what servers say; the last one is uWSGI's.
+
 CLOSE: Header = (b"connection", b"close")
 """Ends the connection after a response, in HTTP/1."""
 
@@ -94,10 +96,9 @@ def oversized(scope: Scope) -> int | None:
 def peer_of(scope: Scope) -> str | None:
     """The address of the peer of a connection, None for a Unix socket."""
     client = scope.get("client")
-    if client is not None:
-        return client[0] or None
     # a2wsgi leaves out a client of which the WSGI server gives no port.
-    return scope.get("wsgi_environ", {}).get("REMOTE_ADDR") or None
+    peer = client[0] if client else scope.get("wsgi_environ", {}).get("REMOTE_ADDR")
+    return None if peer in _UNIX_SOCKET else peer
 
 
 def is_http_1(scope: Scope) -> bool:
