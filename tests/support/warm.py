@@ -210,14 +210,24 @@ def _command_of(caller: socket.socket) -> str:
 
 
 def _import_all() -> None:
-    """Import what commands and `jmmc serve` import, also in their functions."""
+    """Import what commands and `jmmc serve` import, also in their functions.
+
+    And load what they load at its first use: the templates of pages, the rules for user agents.
+    """
     import jmmc.__main__
     import jmmc.server.serve
     from jmmc.cli import main
+    from jmmc.protocol.useragent import browser_and_system
+    from jmmc.web.dashboard.layout import Layout
+    from jmmc.web.security.sessions import LoginSigner
 
     assert jmmc.server.serve
     for name in main.commands:
         main.load(name)  # type: ignore[attr-defined]
+    browser_and_system("Firefox")
+    templates = Layout(LoginSigner("x"), lambda: "UTC").templates
+    for name in templates.list_templates():
+        templates.get_template(name)
 
 
 if __name__ == "__main__":
