@@ -338,7 +338,17 @@ def test_a_request_has_exactly_one_valid_host(serve: Serve, name: str, path: str
     method = "POST" if path == "push" else "GET"
     lines = [f"{method} {PREFIX}/{path} HTTP/{version}", *(f"Host: {host}" for host in hosts)]
     lines += ["Connection: close", f"Content-Length: {len(content)}", "", ""]
-    assert send(serve, "\r\n".join(lines).encode("latin-1") + content)[0] == status
+    raw = "\r\n".join(lines).encode("latin-1") + content
+    assert send(serve, raw, sender="127.0.0.5")[0] == status
+
+
+@pytest.mark.parametrize(("hosts", "status"), [(0, 200), (1, 200), (2, 400)])
+def test_a_trusted_proxy_may_leave_the_host_out(serve: Serve, hosts: int, status: int) -> None:
+    """A browser drops a push that gets 400, and nginx may have no Host to send for HTTP/3."""
+    content = valid_push()
+    lines = [f"POST {PREFIX}/push HTTP/1.1", *["Host: metrics.example.org"] * hosts]
+    lines += ["Connection: close", f"Content-Length: {len(content)}", "", ""]
+    assert send(serve, "\r\n".join(lines).encode() + content)[0] == status
 
 
 def test_pipelined_requests_are_answered_in_order(serve: Serve) -> None:

@@ -11,9 +11,15 @@ from tests.support.servers import PREFIX, Serve
 PUSH = f"{PREFIX}/push"
 
 
-def send(serve: Serve, raw: bytes, *, wait: float = 10.0) -> tuple[int, bytes]:
-    """Send bytes; the status and body of the response, or 0 when the server disconnects."""
-    with socket.create_connection(("127.0.0.1", serve.port), wait) as connection:
+def send(
+    serve: Serve, raw: bytes, *, wait: float = 10.0, sender: str = "127.0.0.1"
+) -> tuple[int, bytes]:
+    """Send bytes; the status and body of the response, or 0 when the server disconnects.
+
+    `sender` is the address to send from: by default that of a proxy on the machine itself.
+    """
+    address, from_address = ("127.0.0.1", serve.port), (sender, 0)
+    with socket.create_connection(address, wait, source_address=from_address) as connection:
         try:
             connection.sendall(raw)
         except OSError:

@@ -152,7 +152,9 @@ class Connection(SingleWriteProtocol):
         """See `HttpToolsProtocol`.
 
         Raises `ValueError` if the head is too large (status 431), or if its Host is missing in
-        HTTP/1.1, doubled or malformed (400): RFC 9112, section 3.2.
+        HTTP/1.1, doubled or malformed (400): RFC 9112, section 3.2. Where there is no limit for an
+        address, as for that of a trusted proxy, it may be missing: nginx with `$http_host` sends
+        none for a browser with HTTP/3, which would drop a push that gets 400.
         """
         # The exact size is computed only if the head may be too large.
         if self._head + self._arrived > HEAD and self._size() > HEAD:
@@ -161,7 +163,8 @@ class Connection(SingleWriteProtocol):
         self._head = 0
         hosts = [value for name, value in self.headers if name == b"host"]
         if len(hosts) != 1:
-            if hosts or self.parser.get_http_version() not in ("0.9", "1.0"):
+            may_miss = self._key is None or self.parser.get_http_version() in ("0.9", "1.0")
+            if hosts or not may_miss:
                 raise ValueError("expected one Host header")
         elif not _is_host(hosts[0]):
             raise ValueError("malformed Host header")
