@@ -2,6 +2,7 @@
 
     python bench/coverage.py                        every life, 40, 200 and 1,000 sessions
     python bench/coverage.py --only meetings all    some lives
+    python bench/coverage.py --only parts --sizes 40 --rates 0.01 --replications 20000   one cell
 
 Draws sessions from lives in which the share is known, at four base rates of poor time; as much time
 again is fair. Prints for each life, number of sessions and rate the coverage in percent for poor
@@ -249,7 +250,8 @@ def measure(life: Life, count: int, rate: float, replications: int, seed: str) -
     for replication in range(replications):
         replicates, known, poor, bad = Replicates(), 0, 0, 0
         for session in life.draw(rng, count, rate):
-            groups = groups_of(f"{replication} {session.person}", f"{session.meeting}", replication)
+            name = f"{replication} {session.meeting}"
+            groups = groups_of(f"{replication} {session.person}", name, 0)
             seconds = max(1, round(session.known))
             poor_seconds = round(session.poor * seconds)
             bad_seconds = round(session.bad * seconds)
@@ -264,11 +266,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", choices=LIVES, default=list(LIVES), metavar="LIFE")
     parser.add_argument("--sizes", nargs="+", type=int, default=SIZES, help="sessions in a sample")
+    parser.add_argument("--rates", nargs="+", type=float, default=RATES, help="of poor time")
     parser.add_argument("--replications", type=int, default=1000, help="samples of each")
     parser.add_argument("--seed", default="1")
     options = parser.parse_args()
-    head = " | ".join(f"{rate:.0%} poor / bad" for rate in RATES)
-    print(f"| life | sessions | {head} |\n|---|---|{'---|' * len(RATES)}")
+    head = " | ".join(f"{rate:.0%} poor / bad" for rate in options.rates)
+    print(f"| life | sessions | {head} |\n|---|---|{'---|' * len(options.rates)}")
     totals = []
     for key in options.only:
         cells: list[Cell] = []
@@ -281,7 +284,7 @@ def main() -> None:
                     options.replications,
                     f"{options.seed} {key} {count} {rate}",
                 )
-                for rate in RATES
+                for rate in options.rates
             ]
             shown = " | ".join(f"{_shown(poor)} / {_shown(bad)}" for poor, bad in row)
             print(f"| {LIVES[key].name} | {count:,} | {shown} |", flush=True)
