@@ -73,5 +73,5 @@ def test_every_curve_of_a_chart_has_a_colour_and_a_dash_of_its_own() -> None:
 
 
 def test_servers_of_one_process_share_the_compiled_templates() -> None:
-    one, other = (Layout(LoginSigner(secret), lambda: "UTC").templates for secret in "ab")
-    assert one.get_template("overview.html") is other.get_template("overview.html")
+    first, second = (Layout(LoginSigner(secret), lambda: "UTC").templates for secret in "ab")
+    assert first.get_template("overview.html") is second.get_template("overview.html")
