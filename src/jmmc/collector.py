@@ -36,6 +36,7 @@ from jmmc.maintenance.usage_days import UsageDays
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.privacy.receipts import Erasure, Subject
 from jmmc.protocol.identity import is_session_id
+from jmmc.protocol.useragent import load_rules
 from jmmc.quality.summary import LiveSession
 from jmmc.reporting.sending import ReportSender, Sending, latest_sending
 from jmmc.settings import Change, Settings, changed
@@ -161,6 +162,7 @@ class Collector:
             if not self._supervisor.alive:
                 self._supervisor = Supervisor()
                 self._start_background_tasks(self._supervisor)
+                asyncio.get_running_loop().run_in_executor(None, load_rules)
             self._supervisor.watch("writer", self._writer.task)
         return self._writer
 

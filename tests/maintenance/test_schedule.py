@@ -10,6 +10,7 @@ from jmmc.core.errors import StoreError
 from jmmc.core.model import SessionFilter
 from jmmc.maintenance import retention, schedule
 from jmmc.maintenance.summarizer import Summarizer
+from jmmc.protocol import useragent
 from jmmc.quality.filters import SummaryFilter
 from jmmc.settings import Settings
 from jmmc.stores.sqlite.store import SqliteStore
@@ -139,4 +140,13 @@ async def test_summaries_go_on_after_a_bug_and_the_failure_is_shown(
     failures = {task.name: task.failures for task in collector.background_tasks}
     assert {name for name, count in failures.items() if count} == {"summaries"}
     assert failures["summaries"] == 1
+    await collector.close()
+
+
+async def test_the_rules_for_user_agents_are_there_before_the_first_push(store: Tired) -> None:
+    """Compiling them takes 130 ms, which a push would wait for."""
+    useragent._parsed.cache_clear()
+    collector = Collector(Settings.of(), store, secret="x", clock=lambda: _NOW)
+    await collector.open()
+    await wait_until_async(lambda: useragent._parsed.cache_info().currsize)
     await collector.close()

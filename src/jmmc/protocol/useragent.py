@@ -15,6 +15,11 @@ def browser_and_system(header: str | None) -> tuple[str | None, str | None]:
     return _parsed(header[:_LONGEST]) if header else (None, None)
 
 
+def load_rules() -> None:
+    """Compile the rules, in some 130 ms: the first push need not wait for that."""
+    _parsed("")
+
+
 # Parsing takes 0.2 ms; the browsers of a country send a few thousand different headers.
 @lru_cache(maxsize=4096)
 def _parsed(header: str) -> tuple[str | None, str | None]:
