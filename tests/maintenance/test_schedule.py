@@ -1,5 +1,6 @@
 """What a collector does by itself: what is too old goes, also after a failure."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from jmmc.collector import Collector
 from jmmc.core.errors import StoreError
 from jmmc.core.model import SessionFilter
 from jmmc.maintenance import retention, schedule
+from jmmc.maintenance.rollups import RollupMaker
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.protocol import useragent
 from jmmc.quality.filters import SummaryFilter
@@ -115,16 +117,16 @@ async def test_summaries_go_on_after_a_bug_and_the_failure_is_shown(
 ) -> None:
     monkeypatch.setattr("jmmc.core.supervision._FIRST_PAUSE", 0.01)
     broken = True
-    step = Summarizer.step
+    summarize = Summarizer.summarize
 
     async def breaks_once(summarizer: Summarizer) -> int:
         nonlocal broken
         if broken:
             broken = False
             raise KeyError("a bug")
-        return await step(summarizer)
+        return await summarize(summarizer)
 
-    monkeypatch.setattr(Summarizer, "step", breaks_once)
+    monkeypatch.setattr(Summarizer, "summarize", breaks_once)
     async for _ in schedule.summarizer_of(store, Settings.of(), lambda: _NOW).rebuild():
         pass
     collector = Collector(Settings.of(), store, secret="x", clock=lambda: _NOW)
@@ -140,6 +142,30 @@ async def test_summaries_go_on_after_a_bug_and_the_failure_is_shown(
     failures = {task.name: task.failures for task in collector.background_tasks}
     assert {name for name, count in failures.items() if count} == {"summaries"}
     assert failures["summaries"] == 1
+    await collector.close()
+
+
+async def test_summaries_do_not_wait_for_rollups(
+    store: Tired, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rolls_up = asyncio.Event()
+
+    async def takes_long(_: RollupMaker, now: float) -> None:
+        rolls_up.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(RollupMaker, "keep_up", takes_long)
+    monkeypatch.setattr(schedule, "_SUMMARIES_PERIOD", 0.01)
+    collector = Collector(Settings.of(), store, secret="x", clock=lambda: _NOW)
+    await collector.open()
+    await asyncio.wait_for(rolls_up.wait(), 20)
+    late = sample(0, ts=_NOW)
+    await store.append([push(session="f" * 24, room="late", samples=(late,))])
+
+    async def is_summarized() -> bool:
+        return bool(await store.reports.get_summaries(["f" * 24]))
+
+    await wait_until_async(is_summarized)
     await collector.close()
 
 

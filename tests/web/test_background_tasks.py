@@ -17,10 +17,10 @@ from tests.support.waiting import wait_until_async
 async def test_a_failing_task_shows_on_readyz_the_health_page_and_metrics(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def step(_: Summarizer) -> int:
+    async def summarize(_: Summarizer) -> int:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(Summarizer, "step", step)
+    monkeypatch.setattr(Summarizer, "summarize", summarize)
     metrics = MetricsCollector(store=SqliteStore(tmp_path / "calls.db"), secret="x")
     app = Starlette(routes=[Mount("/jmmc", metrics), Mount("/calls", dashboard(metrics))])
     await call(app, "GET", "/jmmc/readyz")

@@ -10,6 +10,7 @@ changes, the span loses its values and is noted. It is joined again in the backg
 
 import asyncio
 import math
+import zlib
 from collections.abc import (
     AsyncIterator,
     Awaitable,
@@ -21,7 +22,9 @@ from collections.abc import (
 )
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
+
+import msgspec
 
 from jmmc.core.logging import logger
 from jmmc.core.tasks import raise_if_cancelled
@@ -46,8 +49,6 @@ from jmmc.quality.segments import track_of
 from jmmc.quality.summary import Setup
 from jmmc.stores import Reports
 
-_T = TypeVar("_T")
-
 _log = logger(__name__)
 
 _NOTED = "stale hour"  # Kinds of records.
@@ -59,6 +60,7 @@ _PERIOD = 60  # Seconds between rollups while more is due: of 100,000 sessions o
 _ROWS_A_SECOND = 200  # Of all time between rollups: they take 2 % of a core.
 _HOURS_PER_LEASE = 24  # Rebuilt before the lease is renewed.
 _THREAD_ROWS = 100  # Of an hour: 1 ms in a thread.
+_QUICK_LEVEL = 1  # Of zlib.
 _LEAST_SHARE = 0.05  # Of the time, however busy the process is.
 FACT_COLUMNS = (
     *("began", "ended", "running", "outcome", "failure", "setup_steps"),
@@ -66,8 +68,6 @@ FACT_COLUMNS = (
     *DIMENSIONS,
 )
 """The fields of a summary of which `fact_of` makes a fact."""
-_DIFFERENT = {"began", "ended", "running", "browser_id", "room", "lane"}
-_ALIKE = {place for place, name in enumerate(FACT_COLUMNS) if name not in _DIFFERENT}
 
 
 class RollupMaker:
@@ -91,6 +91,7 @@ class RollupMaker:
         self._monotonic = monotonic
         self._works = works
         self._yielder = LoadAwareYielder()
+        self._one_at_a_time = asyncio.Lock()
         self._failed_hours = SetAside[int]()
         self._made_at = -math.inf  # By the monotonic clock.
         self._rows = 0  # Sessions of the hours that were rolled up then,
@@ -149,10 +150,11 @@ class RollupMaker:
         noted = sorted(map(int, await self._reports.records(_STALE_SPAN)))
         over = [span for span in noted if span + SPAN + DAY <= now][:most]
         for span in over:
-            # If this fails, the span has no values: its days are read.
-            await self._reports.delete_record(_STALE_SPAN, str(span))
-            for dimension in (ALL, *DIMENSIONS):
-                await self._yielder.run(self._join_span(span, dimension))
+            async with self._one_at_a_time:
+                # If this fails, the span has no values: its days are read.
+                await self._reports.delete_record(_STALE_SPAN, str(span))
+                for dimension in (ALL, *DIMENSIONS):
+                    await self._yielder.run(self._join_span(span, dimension))
         return len(over)
 
     async def _join_span(self, span: int, dimension: str) -> None:
@@ -194,6 +196,10 @@ class RollupMaker:
         await reports.put_record(*_FORM, FORM)
 
     async def _roll_up(self, hours: Iterable[int]) -> None:
+        async with self._one_at_a_time:
+            await self._roll_up_alone(hours)
+
+    async def _roll_up_alone(self, hours: Iterable[int]) -> None:
         reports = self._reports
         stale = sorted(hours)
         failed: set[int] = set()
@@ -218,29 +224,27 @@ class RollupMaker:
                 await reports.delete_record(_ROLLING_UP, str(hour))
 
     async def _roll_up_hour(self, hour: int) -> None:
-        rows = await self._rows_of(hour)
-        self._rows += len(rows)
+        sessions = await self._sessions_of(hour)
+        self._rows += sessions.number
         # In a thread, which rests by itself: 100,000 sessions of an hour take seconds.
-        rollups = await asyncio.to_thread(_hour_of, rows, hour)
+        rollups = await asyncio.to_thread(hour_of, sessions, hour)
         await self._yielder.run(self._reports.put_rollups(rollups))
 
-    async def _rows_of(self, hour: int) -> list[tuple[Any, ...]]:
-        """The sessions of an hour, of which there may be 100,000, read in parts."""
-        rows: list[tuple[Any, ...]] = []
-        known: dict[str, str] = {}
+    async def _sessions_of(self, hour: int) -> "_Sessions":
+        """The sessions of an hour, read in parts."""
+        sessions = _Sessions()
         selection = SummaryFilter(since=hour, until=hour + HOUR, attempts=None)
         parts = self._reports.columns(FACT_COLUMNS, selection)
 
         async def read() -> bool:
             columns = await anext(parts, None)
             if columns is not None:
-                share = partial(_rows_with_shared_texts, columns, known)
-                rows.extend(await self._yielder.in_thread(share))
+                await self._yielder.in_thread(partial(sessions.add, columns))
             return columns is not None
 
         while await self._yielder.run(read()):
             pass
-        return rows
+        return sessions
 
     async def _roll_up_day(self, day: int) -> None:
         await self._empty_span(day - day % SPAN)
@@ -278,35 +282,33 @@ async def are_current(reports: Reports) -> bool:
     return (await reports.records(kind)).get(name) == FORM
 
 
-def _rows_with_shared_texts(
-    columns: Sequence[Sequence[Any]], known: dict[str, str]
-) -> list[tuple[Any, ...]]:
-    """The rows of columns, with one object for equal texts: a row has 30, most of them alike."""
-    shared = (
-        [known.setdefault(text, text) for text in column] if place in _ALIKE else column
-        for place, column in enumerate(columns)
-    )
-    return list(zip(*shared, strict=True))
+class _Sessions:
+    """The sessions of an hour as facts, which may be read more than once.
 
+    There may be 100,000, of some 700 bytes each: kept compressed, they take a tenth of that.
+    """
 
-def _hour_of(rows: Sequence[Sequence[Any]], hour: int) -> list[Rollup]:
-    return hour_of(_Facts(rows), hour)
+    def __init__(self) -> None:
+        self.number = 0
+        self._parts: list[bytes] = []
 
-
-class _Facts(Sequence[Fact]):
-    """Rows as facts, which may be read more than once."""
-
-    def __init__(self, rows: Sequence[Sequence[Any]]) -> None:
-        self._rows = rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, place: Any) -> Any:
-        return fact_of(self._rows[place])
+    def add(self, columns: Sequence[Sequence[Any]]) -> None:
+        """Add the sessions of these `FACT_COLUMNS`."""
+        number = len(columns[0])
+        for start in range(0, number, _THREAD_ROWS):
+            part = [column[start : start + _THREAD_ROWS] for column in columns]
+            self._parts.append(zlib.compress(msgspec.json.encode(part), _QUICK_LEVEL))
+        self.number += number
 
     def __iter__(self) -> Iterator[Fact]:
-        return map(fact_of, _yielding_rows(self._rows))
+        """Yield facts in a thread, with breaks: the event loop needs the interpreter more.
+
+        Without them 1 % of the pushes waited 0.7 s for it.
+        """
+        take_break = ThreadBreaks(_LEAST_SHARE)
+        for part in self._parts:
+            yield from map(fact_of, zip(*msgspec.json.decode(zlib.decompress(part)), strict=True))
+            take_break()
 
 
 def fact_of(row: Sequence[Any]) -> Fact:
@@ -324,14 +326,3 @@ def fact_of(row: Sequence[Any]) -> Fact:
         failure,
         Setup.of_text(steps),
     )
-
-
-def _yielding_rows(rows: Sequence[_T]) -> Iterator[_T]:
-    """Yield rows in a thread, with breaks: the event loop needs the interpreter more.
-
-    Without them 1 % of the pushes waited 0.7 s for it.
-    """
-    take_break = ThreadBreaks(_LEAST_SHARE)
-    for start in range(0, len(rows), _THREAD_ROWS):
-        yield from rows[start : start + _THREAD_ROWS]
-        take_break()

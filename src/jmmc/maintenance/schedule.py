@@ -26,6 +26,7 @@ _PERIOD = 3600.0  # Seconds between two runs of an hourly task.
 _ARCHIVE_AFTER = 25 * 3600  # Seconds. Browsers send again what is up to a day old.
 _ERASURES_PERIOD = 2.0  # Seconds between two readings of the erasure receipts.
 _INCIDENTS_PERIOD = 10.0  # Seconds between two looks for hours with changed problems.
+_ROLLUPS_PERIOD = 1.0  # Seconds between two looks for hours with changed summaries.
 _SUMMARIES_PERIOD = 5.0  # Seconds between two looks for sessions with new samples.
 
 
@@ -63,6 +64,7 @@ class Maintenance:
         supervisor.start("retention", lambda: self._hourly("retention", self._apply_retention))
         supervisor.start("packing", lambda: self._hourly("packing", self._archive_quiet))
         supervisor.start("summaries", self._keep_summarizing)
+        supervisor.start("rollups", self._keep_rolling_up)
         supervisor.start("compression", self._older_data.compress)
         supervisor.start("columns", self._column_days.keep_making)
         supervisor.start("incidents", self._keep_finding_incidents)
@@ -93,6 +95,19 @@ class Maintenance:
 
     async def _keep_summarizing(self) -> None:
         await keep_summarizing(self._summarizer, self._counters, pause=_SUMMARIES_PERIOD)
+
+    async def _keep_rolling_up(self) -> None:
+        """Make rollups beside further summaries: those of a busy hour take many seconds."""
+
+        async def step() -> float:
+            await self._summarizer.roll_up()
+            return _ROLLUPS_PERIOD
+
+        def failed(error: StoreError) -> None:
+            self._counters.fail("summaries")
+            _log.warning("rollups_failed", why=error)
+
+        await repeat(step, failed=failed, pause_after_failure=_SUMMARIES_PERIOD)
 
     async def _keep_finding_incidents(self) -> None:
         """Find the incidents of what the process with the lease for summaries has changed."""

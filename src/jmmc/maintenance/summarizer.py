@@ -121,6 +121,7 @@ class Summarizer:
         self._upgrading = False
         self._has_begun = False
         self._is_current = False  # What is stored is as this version makes it.
+        self._has_time = False  # For rollups, which this process makes.
         self.upgraded: tuple[int, int] | None = None
         """Sessions that `upgrade` has graded anew, and all of them; None when it has no work."""
         self._monotonic = monotonic
@@ -137,6 +138,20 @@ class Summarizer:
         """Finds the incidents in the hours whose problems have changed."""
 
     async def step(self) -> int:
+        """Summarize some sessions, and make the rollups that are due; return how many sessions."""
+        made = await self.summarize()
+        await self.roll_up()
+        return made
+
+    async def roll_up(self) -> None:
+        """Make the rollups that are due, if the last `summarize` left time for them.
+
+        May run beside `summarize`: what changes meanwhile is noted, and rolled up again.
+        """
+        if self._has_time:
+            await self.rollups.keep_up(self._clock())
+
+    async def summarize(self) -> int:
         """Summarize some sessions that have changed or ended, and are due; return how many.
 
         While more is due than fits into a step, ended sessions and rollups wait for up to a
@@ -152,6 +167,7 @@ class Summarizer:
         await self._take_over(partitions, leads=leads)
         if not partitions:
             self.forget_sessions()
+            self._has_time = False
             return 0
         dirty = await self._dirty(partitions)
         self._pushing = 0 if len(dirty) < _DIRTY_IDS else await reports.backlog()
@@ -166,8 +182,7 @@ class Summarizer:
         if has_time:
             ids += self._due(await self._overdue(partitions, now), now)
         await self._summarize_in_groups(ids, now)
-        if has_time and leads:
-            await self.rollups.keep_up(now)
+        self._has_time = has_time and leads
         if self._call_time is not None:
             self._call_time.catch_up(now)
         return len(ids)
@@ -639,7 +654,7 @@ async def keep_summarizing(summarizer: Summarizer, counters: Counters, *, pause:
 
     async def step() -> float:
         nonlocal upgrade
-        made = await summarizer.step()
+        made = await summarizer.summarize()
         busy = made >= _STEP_SESSIONS
         if upgrade is not None and summarizer.leading:
             busy = await anext(upgrade, _ENDED) is not _ENDED

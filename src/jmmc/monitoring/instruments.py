@@ -234,8 +234,8 @@ LABELS: dict[str, str] = {
     " rejected; of joins and drops: the values of"
     " [`fail` and `drop`](protocol.md#readings), empty for a join that succeeded",
     "script": f"at most 10 versions, `ancestor`, `{UNKNOWN}`, `{OTHER}`",
-    "task": "`alerts`, `compression`, `disk`, `erasures`, `otlp`, `packing`, `retention`, `spool`,"
-    " `summaries`, `writer`",
+    "task": "`alerts`, `columns`, `compression`, `disk`, `erasures`, `incidents`, `load`, `otlp`,"
+    " `packing`, `reports`, `retention`, `rollups`, `spool`, `summaries`, `usage`, `writer`",
     "during": "`commit`, `summaries`, `retention`, `packing`",
     "region": f"at most 20, and those of `authorized_regions`; `{UNKNOWN}`, `{OTHER}`",
     "bridge": f"at most 50 addresses of bridges, `p2p` from peer to peer; `{UNKNOWN}`, `{OTHER}`",

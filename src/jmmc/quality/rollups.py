@@ -120,8 +120,10 @@ class Fact(Struct, frozen=True):
         return self.values[_NETWORK]
 
 
-def hour_of(facts: Sequence[Fact], start: int) -> list[Rollup]:
+def hour_of(facts: Iterable[Fact], start: int) -> list[Rollup]:
     """The rollups of the hour that begins at `start`, of all sessions that touch it.
+
+    `facts` may be read more than once.
 
     A dimension with more values than `most_values` has those with the largest `weights`, and
     `OTHER` for the rest. One of which nothing is known costs nothing: it has the sums of `ALL`.
