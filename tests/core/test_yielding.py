@@ -6,7 +6,13 @@ import time
 
 import pytest
 
-from jmmc.core.yielding import LoadAwareYielder, ThreadBreaks, batch_size_for, rest_after
+from jmmc.core.yielding import (
+    LoadAwareYielder,
+    ThreadBreaks,
+    batch_size_for,
+    rest_after,
+    with_breaks,
+)
 
 
 class Loop:
@@ -202,3 +208,24 @@ def test_a_thread_that_takes_breaks_leaves_most_of_the_interpreter_to_others() -
     finally:
         is_over.set()
         worker.join()
+
+
+async def test_a_computation_ends_at_its_next_break_when_nobody_waits_for_it() -> None:
+    """A process that stops waits for its threads."""
+    begun, ended = threading.Event(), threading.Event()
+
+    def compute(take_break: ThreadBreaks) -> None:
+        try:
+            while True:
+                begun.set()
+                take_break()
+        finally:
+            ended.set()
+
+    task = asyncio.create_task(with_breaks(compute, 0.5))
+    await asyncio.to_thread(begun.wait, 20)
+    assert not ended.is_set()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await asyncio.to_thread(ended.wait, 20)

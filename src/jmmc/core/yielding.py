@@ -1,6 +1,7 @@
 """Work that yields to what is more urgent: in the event loop, and in threads that compute."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from types import coroutine
@@ -139,15 +140,41 @@ class ThreadRests:
         time.sleep(rest_after(worked, self._others, self._least))
 
 
-class ThreadBreaks:
-    """Called often by one thread that computes: rests after each few milliseconds of work."""
+class Abandoned(Exception):
+    """Nobody waits for this computation any more."""
 
-    def __init__(self, least: float) -> None:
+
+class ThreadBreaks:
+    """Called often by the thread that made it: rests after each few milliseconds of work.
+
+    `abandoned` is set to end the computation.
+    """
+
+    def __init__(self, least: float, abandoned: threading.Event | None = None) -> None:
         self._rests = ThreadRests(least)
+        self._abandoned = abandoned
         self._began, self._used = time.perf_counter(), time.thread_time()
 
     def __call__(self) -> None:
-        """Rest, if the thread has worked for long enough since its last rest."""
+        """Rest, if the thread has worked for long enough since its last rest.
+
+        Raises `Abandoned` to end the computation.
+        """
+        if self._abandoned is not None and self._abandoned.is_set():
+            raise Abandoned
         if time.perf_counter() - self._began >= WORK_SECONDS:
             self._rests.rest(time.thread_time() - self._used)
             self._began, self._used = time.perf_counter(), time.thread_time()
+
+
+async def with_breaks(work: Callable[[ThreadBreaks], _T], least: float) -> _T:
+    """Do a long computation in a thread, which rests in its breaks: see `ThreadRests`.
+
+    When the caller is cancelled, `work` ends at its next break: a process that stops would wait.
+    """
+    abandoned = threading.Event()
+    try:
+        return await asyncio.to_thread(lambda: work(ThreadBreaks(least, abandoned)))
+    except asyncio.CancelledError:
+        abandoned.set()
+        raise

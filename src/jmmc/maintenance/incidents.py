@@ -17,6 +17,7 @@ from collections.abc import (
     Set,
 )
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -25,7 +26,7 @@ from jmmc.core.errors import StoreError
 from jmmc.core.logging import logger
 from jmmc.core.tasks import raise_if_cancelled
 from jmmc.core.timestamps import to_iso
-from jmmc.core.yielding import LoadAwareYielder, ThreadBreaks
+from jmmc.core.yielding import LoadAwareYielder, ThreadBreaks, with_breaks
 from jmmc.maintenance.cause_records import read_records
 from jmmc.maintenance.set_aside import SetAside
 from jmmc.quality.causes import Records
@@ -247,7 +248,9 @@ class IncidentFinder:
         stored = await self._stored(hour)
         records = await self._records_of(hour, present)
         answers = self._answers_of(hour)
-        change = await asyncio.to_thread(_change, hour, present, stored, records, answers)
+        change = await with_breaks(
+            partial(_change, hour, present, stored, records, answers), _LEAST_SHARE
+        )
         await reports.replace_incidents(change.gone, change.changed)
         if change.continues:
             await self.note({hour + HOUR})
@@ -346,9 +349,10 @@ def _change(
     stored: Sequence[StoredIncident],
     records: Records,
     answers: HourAnswers,
+    breaks: ThreadBreaks,
 ) -> Change:
     found = [earlier for incident in stored if (earlier := earlier_of(incident, hour))]
-    parts = parts_of_hour(hour, present, records, found, answers, pause=ThreadBreaks(_LEAST_SHARE))
+    parts = parts_of_hour(hour, present, records, found, answers, pause=breaks)
     return change_of_hour(hour, parts, stored)
 
 

@@ -29,7 +29,7 @@ import msgspec
 from jmmc.core.logging import logger
 from jmmc.core.tasks import raise_if_cancelled
 from jmmc.core.timestamps import to_iso
-from jmmc.core.yielding import LoadAwareYielder, ThreadBreaks
+from jmmc.core.yielding import LoadAwareYielder, ThreadBreaks, with_breaks
 from jmmc.maintenance.set_aside import SetAside, reason_of
 from jmmc.maintenance.usage_days import note_usage
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
@@ -227,7 +227,9 @@ class RollupMaker:
         sessions = await self._sessions_of(hour)
         self._rows += sessions.number
         # In a thread, which rests by itself: 100,000 sessions of an hour take seconds.
-        rollups = await asyncio.to_thread(hour_of, sessions, hour)
+        rollups = await with_breaks(
+            lambda breaks: hour_of(_Facts(sessions, breaks), hour), _LEAST_SHARE
+        )
         await self._yielder.run(self._reports.put_rollups(rollups))
 
     async def _sessions_of(self, hour: int) -> "_Sessions":
@@ -283,7 +285,7 @@ async def are_current(reports: Reports) -> bool:
 
 
 class _Sessions:
-    """The sessions of an hour as facts, which may be read more than once.
+    """The sessions of an hour.
 
     There may be 100,000, of some 700 bytes each: kept compressed, they take a tenth of that.
     """
@@ -300,15 +302,26 @@ class _Sessions:
             self._parts.append(zlib.compress(msgspec.json.encode(part), _QUICK_LEVEL))
         self.number += number
 
-    def __iter__(self) -> Iterator[Fact]:
-        """Yield facts in a thread, with breaks: the event loop needs the interpreter more.
-
-        Without them 1 % of the pushes waited 0.7 s for it.
-        """
-        take_break = ThreadBreaks(_LEAST_SHARE)
+    def parts(self) -> Iterator[Iterable[Sequence[Any]]]:
+        """Yield rows of `FACT_COLUMNS`, some at a time."""
         for part in self._parts:
-            yield from map(fact_of, zip(*msgspec.json.decode(zlib.decompress(part)), strict=True))
-            take_break()
+            yield zip(*msgspec.json.decode(zlib.decompress(part)), strict=True)
+
+
+class _Facts:
+    """Sessions as facts, which may be read more than once: in a thread, with breaks.
+
+    The event loop needs the interpreter more: without them 1 % of the pushes waited 0.7 s for it.
+    """
+
+    def __init__(self, sessions: _Sessions, take_break: ThreadBreaks) -> None:
+        self._sessions = sessions
+        self._take_break = take_break
+
+    def __iter__(self) -> Iterator[Fact]:
+        for rows in self._sessions.parts():
+            yield from map(fact_of, rows)
+            self._take_break()
 
 
 def fact_of(row: Sequence[Any]) -> Fact:
