@@ -3,5 +3,5 @@
 MOST_RECENT = 150_000
 """In a store each takes some 450 bytes, and one that is forgotten costs a query with each push.
 
-Of its sender 280 bytes are known, and one that is forgotten counts as new for its address.
+Its sender takes 280 bytes; a session that is forgotten counts as new for its address.
 """

@@ -118,7 +118,7 @@ def _share(others: float, least: float) -> float:
 
 
 class ThreadRests:
-    """The rests of threads that compute, of which one at a time works: it leaves the interpreter to
+    """The rests of threads that compute, of which one at a time works: it leaves the GIL to
     pushes. However busy the process is, they work for the share `least` of all time.
     """
 

@@ -311,7 +311,7 @@ class _Sessions:
 class _Facts:
     """Sessions as facts, which may be read more than once: in a thread, with breaks.
 
-    The event loop needs the interpreter more: without them 1 % of the pushes waited 0.7 s for it.
+    The event loop needs the GIL: without breaks 1 % of the pushes waited 0.7 s for it.
     """
 
     def __init__(self, sessions: _Sessions, take_break: ThreadBreaks) -> None:

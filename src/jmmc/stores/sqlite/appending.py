@@ -23,7 +23,7 @@ _STORED = (
     " EXISTS (SELECT 1 FROM packed WHERE session = sessions.id)))"
     " FROM sessions WHERE session IN (SELECT value FROM json_each(?))"
 )
-"""In one value: a thread waits for the interpreter after each row that it reads."""
+"""In one value: a thread waits for the GIL after each row that it reads."""
 _OPEN = (
     "INSERT INTO sessions (session, conf, uid, dialect, began)"
     " SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?)"
@@ -149,8 +149,8 @@ class Appender:
     def _find_or_open(self, connection: sqlite3.Connection, pushes: Sequence[Push]) -> None:
         """Remember the sessions of these pushes: unpacked, or new if one of the pushes may open it.
 
-        The statements are as many for a thousand sessions as for one: after each of them this
-        thread waits for the interpreter, and a busy event loop gives it away once a millisecond.
+        The number of statements does not depend on the number of sessions: after each statement
+        this thread waits for the GIL, which a busy event loop releases once a millisecond.
         """
         unknown: set[str] = set()
         for push in pushes:
