@@ -317,13 +317,18 @@ def test_pushes_get_502_or_503_while_the_collector_is_down_and_work_afterwards(
     assert len(proxied.serve.export("--room", "room200")) == 1
 
 
-def test_a_request_that_needs_no_host_is_passed_on(proxied: Proxied) -> None:
-    """Of HTTP/1.0, as some monitoring sends it."""
+def _answer_to(proxied: Proxied, head: str) -> bytes:
+    """All that the proxy sends until it disconnects."""
     connection = proxied.connect()
     connection.connect()
     with connection.sock as stream:
-        stream.sendall(f"GET {PREFIX}/readyz HTTP/1.0\r\n\r\n".encode())
-        answer = b"".join(iter(partial(stream.recv, 65_536), b""))
+        stream.sendall(head.encode())
+        return b"".join(iter(partial(stream.recv, 65_536), b""))
+
+
+def test_a_request_that_needs_no_host_is_passed_on(proxied: Proxied) -> None:
+    """Of HTTP/1.0, as some monitoring sends it."""
+    answer = _answer_to(proxied, f"GET {PREFIX}/readyz HTTP/1.0\r\n\r\n")
     if proxied.kind == "caddy":  # It chooses the site by the name.
         assert b"ready" not in answer
     else:
@@ -331,11 +336,7 @@ def test_a_request_that_needs_no_host_is_passed_on(proxied: Proxied) -> None:
 
 
 def test_a_request_with_two_hosts_is_refused(proxied: Proxied) -> None:
-    connection = proxied.connect()
-    connection.connect()
-    with connection.sock as stream:
-        hosts = "Host: localhost\r\nHost: evil.example\r\n"
-        head = f"GET {PREFIX}/readyz HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n"
-        stream.sendall(head.encode())
-        answer = b"".join(iter(partial(stream.recv, 65_536), b""))
+    hosts = "Host: localhost\r\nHost: evil.example\r\n"
+    head = f"GET {PREFIX}/readyz HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n"
+    answer = _answer_to(proxied, head)
     assert answer.split()[1] == b"400"

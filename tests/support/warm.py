@@ -217,14 +217,14 @@ def _import_all() -> None:
     import jmmc.__main__
     import jmmc.server.serve
     from jmmc.cli import main
-    from jmmc.protocol.useragent import browser_and_system
+    from jmmc.protocol.useragent import load_rules
     from jmmc.web.dashboard.layout import Layout
     from jmmc.web.security.sessions import LoginSigner
 
     assert jmmc.server.serve
     for name in main.commands:
         main.load(name)  # type: ignore[attr-defined]
-    browser_and_system("Firefox")
+    load_rules()
     templates = Layout(LoginSigner("x"), lambda: "UTC").templates
     for name in templates.list_templates():
         templates.get_template(name)

@@ -4,8 +4,9 @@ Not in them are sessions that were there at an end of the window, those of days 
 (today has none), and those that are `apart`.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import starmap
 from operator import add
 from typing import Any, NamedTuple
 
@@ -230,12 +231,7 @@ async def read_pairs(
 
 
 def _add_pairs(pairs: PairSums, joins: WindowJoins, rows: Sequence[Sequence[Any]]) -> None:
-    size = len(ROW_COLUMNS)
-    pairs.add(
-        (*row[:size], *row[len(SESSION_COLUMNS) :])
-        for row in paused(rows)
-        if row[OUTCOME] not in ATTEMPTS
-    )
+    pairs.add(_stay_rows(rows))
     joins.add(_join_row(row) for row in paused(rows))
 
 
@@ -276,15 +272,18 @@ async def read_joins(
     )
 
 
+def _stay_rows(rows: Sequence[Sequence[Any]]) -> Iterator[Sequence[Any]]:
+    """The `ROW_COLUMNS` and dimensions of sessions, without the attempts."""
+    size = len(ROW_COLUMNS)
+    for row in paused(rows):
+        if row[OUTCOME] not in ATTEMPTS:
+            yield (*row[:size], *row[len(SESSION_COLUMNS) :])
+
+
 def _join_row(row: Sequence[Any]) -> Sequence[Any]:
     return [*(row[place] for place in OF_JOINS), *row[len(SESSION_COLUMNS) :]]
 
 
 def _add_rows(window: WindowColumns, rows: Sequence[Sequence[Any]]) -> None:
-    size = len(ROW_COLUMNS)
-    window.sessions.add(
-        Row(*row[:size], *row[len(SESSION_COLUMNS) :])
-        for row in paused(rows)
-        if row[OUTCOME] not in ATTEMPTS
-    )
+    window.sessions.add(starmap(Row, _stay_rows(rows)))
     window.joins.add(map(_join_row, paused(rows)))

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from jmmc.core.yielding import WORK_SECONDS, ThreadRests
+from jmmc.core.yielding import WORK_SECONDS, Abandoned, ThreadRests
 
 _T = TypeVar("_T")
 
@@ -59,10 +59,6 @@ _turns = _Turns()
 _rests = ThreadRests(_LEAST_SHARE)
 
 
-class ReaderGone(Exception):
-    """Nobody waits for this computation any more."""
-
-
 class _Computation:
     """One call in a thread, and whether somebody still waits for it."""
 
@@ -83,7 +79,7 @@ class _Computation:
 
     def end_if_abandoned(self) -> None:
         if self.abandoned:
-            raise ReaderGone
+            raise Abandoned
 
     def let_others_work(self) -> None:
         """Rest, and let another computation have its turn, if this one has lasted long enough."""
@@ -114,7 +110,7 @@ async def in_background(function: Callable[[], _T]) -> _T:
 def pause() -> None:
     """Let the event loop have the interpreter, when this thread had it for milliseconds.
 
-    Does nothing outside of `in_background`. Raises `ReaderGone` to end the computation.
+    Does nothing outside of `in_background`. Raises `Abandoned` to end the computation.
     """
     computation: _Computation | None = getattr(_current, "computation", None)
     if computation is not None:

@@ -94,8 +94,7 @@ def _parts(rows: Sequence[tuple[object, ...]]) -> Iterator[Sequence[tuple[object
         size = min(_ROWS, 1 << left.bit_length() - 1)
         yield small[start : start + size]
         start += size
-    if start < len(rows):
-        yield from ([row] for row in rows if len(cast(bytes, row[-1])) >= _LARGE)
+    yield from ([row] for row in rows if len(cast(bytes, row[-1])) >= _LARGE)
 
 
 def _put_rows(connection: sqlite3.Connection, rows: Sequence[tuple[object, ...]]) -> None:
