@@ -564,3 +564,13 @@ def test_a_problem_in_a_meeting_of_fifty_takes_thousands_of_steps_however_many_a
     finally:
         sys.setprofile(before)
     assert steps["call"] + steps["c_call"] < 3 * 14_000
+
+
+def test_a_meeting_that_comes_back_late_has_the_incident_of_its_bridge() -> None:
+    late = [_person(n, (1400, 1800), signs=("cut",), room="large", bridge="b1") for n in range(12)]
+    soon = [
+        _person(n, (1400, 1520), signs=("cut",), room=f"room-{n // 3}", bridge="b1")
+        for n in range(12, 36)
+    ]
+    spared = [_person(n, bridge="b2", room=f"room-{n // 3}") for n in range(36, 72)]
+    assert _named(_answer([*late, *soon, *spared])) == ("bridge", "b1")

@@ -3,7 +3,9 @@
 import msgspec
 import pytest
 
+from jmmc.quality.causes import Records
 from jmmc.quality.causes.crowd import Crowd, Scene, places
+from jmmc.quality.causes.problem import Problem
 from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.segments import Segment
 from jmmc.quality.summary import GradeSpan, Summary
@@ -161,3 +163,47 @@ def test_signs_are_those_of_a_good_part_of_the_spell() -> None:
 def test_another_session_of_the_same_person_does_not_count() -> None:
     tab = msgspec.structs.replace(_person(1, (1400, 1600)), browser_id=_ME.browser_id)
     assert _scene(tab).known == 0
+
+
+def test_who_recovers_soon_is_affected_where_many_problems_begin_at_that_moment() -> None:
+    several = [_person(number, (1405, 1440)) for number in range(1, 9)]
+    scene = _scene(*several)
+    assert [*places(scene.affected)] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert scene.at_once == scene.affected == scene.with_sign["up"]
+    assert not scene.at_both
+    assert not _scene(several[0], *(_person(number) for number in range(2, 9))).affected
+
+
+def test_who_begins_late_is_affected_where_many_problems_end_at_that_moment() -> None:
+    several = [_person(number, (1560, 1605), signs=("delay",)) for number in range(1, 9)]
+    scene = _scene(*several)
+    assert scene.at_once == scene.affected == scene.with_sign["delay"]
+    assert scene.affected.bit_count() == 8
+    assert not _scene(several[0]).affected
+
+
+def test_the_two_ends_of_a_path_have_one_problem() -> None:
+    mine = _person(1, (1400, 1600), signs=("up",), room="call", transport="p2p", network="net")
+    theirs = _person(2, (1400, 1600), signs=("delay",), room="call", transport="p2p")
+    scene = _scene(mine, theirs)
+    assert scene.mirrored == ((0b010, 0b100),)
+    on_a_bridge = [msgspec.structs.replace(person, transport="udp") for person in (mine, theirs)]
+    slow = msgspec.structs.replace(
+        _person(2, (1400, 1600), signs=("machine",)), room="call", transport="p2p"
+    )
+    assert _scene(*on_a_bridge).mirrored == _scene(mine, slow).mirrored == ()
+
+
+def test_both_ends_of_a_path_count_once_and_not_outside_a_group_that_has_a_problem_in_it() -> None:
+    mine = _person(1, (1400, 1600), signs=("up",), room="call", transport="p2p", network="net")
+    theirs = _person(2, (1400, 1600), signs=("delay",), room="call", transport="p2p")
+    crowd = Crowd([_ME, mine, theirs, _person(3)], 1000, 2000)
+    problem = Problem(_ME, _ME.spells[0], crowd, Records())
+    everybody = problem.own_problems(-1)
+    assert (everybody.bad, everybody.good) == (1, 1)
+    for members in (0b0010, 0b0100, 0b0110):
+        inside = problem.own_problems(members)
+        outside = problem.own_problems_outside(members, inside)
+        assert (inside.bad, outside.bad, outside.good) == (1, 0, 1)
+    nobody = problem.own_problems_outside(0b1000, problem.own_problems(0b1000))
+    assert (nobody.bad, nobody.good) == (1, 0)

@@ -45,6 +45,8 @@ _UNUSUAL = 3  # Standard deviations above the number of problems that begin by c
 _NAMED = 1 / 3  # Share of a spell in which a sender is named.
 _SPOILS_ALL = frozenset(("cut", "down", "delay", "machine"))
 """Signs of a receiver for whom all senders arrive badly, so that naming them says nothing."""
+_OF_PATH = ("cut", "up", "down", "delay")
+"""Signs that both ends of a path from peer to peer measure."""
 _RECEIVED = frozenset(("media",))
 _RECEIVED_DIRECTLY = frozenset(("media", "down"))
 PASSED_ON_SIGNS = frozenset(("up", "cut", "narrow", "machine"))
@@ -87,7 +89,11 @@ class Scene(NamedTuple):
     time; `with_sign` are those of them that had each sign, `at_once` those whose problem began or
     ended at the same moment as the window, `at_both` those whose problem did both, `secondary`
     those who only received what another participant of their meeting had. `direct`: the session's
-    media go from peer to peer.
+    media go from peer to peer. `mirrored`: affected ones, two by two, who are the ends of such a
+    path, and so may measure one problem.
+
+    Where more problems begin at the moment of the window's than by chance, who had one of these is
+    affected, however soon it ended; likewise where more end.
     """
 
     me: int
@@ -99,6 +105,7 @@ class Scene(NamedTuple):
     secondary: Set
     groups: tuple[Group, ...]
     direct: bool
+    mirrored: tuple[tuple[Set, Set], ...] = ()
 
     @property
     def only_receiving(self) -> Set:
@@ -260,6 +267,10 @@ class Crowd:
         place = -((self._since + self._slot // 2 - at) // self._slot)
         return min(max(place, 0), self._slots)
 
+    def _slots_of(self, start: int, end: int) -> Iterable[int]:
+        """The slots whose middle is in a time."""
+        return range(self._slot_from(start), self._slot_from(end))
+
     def scene(self, subject: Summary, start: int, end: int) -> Scene:
         """What a window was like for all others than one session, and than the same person."""
         me = self.of_person(subject.browser_id)
@@ -268,7 +279,17 @@ class Crowd:
         bad = _exactly([self._bad[at] for at in looks])
         known, affected = _known_and_affected(good, bad, -(-len(looks) // 2))
         known &= ~me
+        begun = _around(self._starts, start) & known if has_begun(subject, start) else 0
+        ended = _around(self._ends, end) & known if end < subject.ended else 0
+        looks = [*looks]
         affected &= known
+        if begun & ~affected and self._is_common(self._own_starts, start):
+            affected |= begun
+            looks += self._slots_of(start, start + MOMENT)
+        if ended & ~affected and self._is_common(self._own_ends, end):
+            affected |= ended
+            looks += self._slots_of(end - MOMENT, end)
+        begun, ended = begun & affected, ended & affected
         with_sign: dict[str, Set] = {}
         for sign, of_slot in self._signs.items():
             held = 0
@@ -278,8 +299,6 @@ class Crowd:
         secondary = 0
         for at in looks:
             secondary |= self._secondary[at]
-        begun = _around(self._starts, start) & affected if has_begun(subject, start) else 0
-        ended = _around(self._ends, end) & affected if end < subject.ended else 0
         values = subject.values_at(start) if subject.segments else {}
         groups = [
             Group(kind, value, self._members(kind, value, start))
@@ -310,7 +329,21 @@ class Crowd:
                 if not (direct and group.kind in _ON_A_BRIDGE)
             ),
             direct,
+            self._mirrored(affected & ~not_direct & ~secondary, with_sign),
         )
+
+    def _mirrored(self, direct: Set, with_sign: Mapping[str, Set]) -> tuple[tuple[Set, Set], ...]:
+        """Those of `direct` who are the two ends of a path that both measure."""
+        of_path = 0
+        for sign in _OF_PATH:
+            of_path |= with_sign[sign]
+        first_of: dict[str, int] = {}
+        found = []
+        for place in places(direct & of_path):
+            first = first_of.setdefault(self.sessions[place].room, place)
+            if self.sessions[first].browser_id != self.sessions[place].browser_id:
+                found.append((1 << first, 1 << place))
+        return tuple(found)
 
     def _members(self, kind: str, value: str, at: int) -> Set:
         members = self._by_value.get((kind, value), -1)

@@ -13,6 +13,11 @@ For a cause h of a problem of one participant, the answer's probability is propo
   in common with the participant's, and by whether it began or ended at the same moment, or both,
   which independent ones rarely do. In some incidents most do, in others few. What came with the
   participant's call, or left with it, is compared by the other moment alone.
+* Who recovered long before this problem ended was well for most of its time. Where more problems
+  began at its first moment than by chance, these count as affected all the same, and likewise where
+  more ended at its last one: a meeting that comes back late has the incident of its bridge.
+* Both ends of a call from peer to peer measure one path: they count once, and not outside a group
+  that one of them is in.
 * This problem may have an edge of its own, as it began before the incident or lasts on. Then with
   nobody are both edges the same, which says nothing against the incident.
 * A group that is weak for days hits some of its people, each at their own times. So its members

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from math import exp, log
-from operator import add, mul, sub
+from operator import add, mul
 
 from jmmc.quality.causes import parameters as p
 from jmmc.quality.causes.logarithms import (
@@ -32,11 +32,6 @@ def alike(problem: Problem, outside: Counts) -> Alike:
         rounded((weight * problem.by_chance + outside.at_once) / bad),
         rounded((weight * problem.both_by_chance + outside.at_both) / (weight + outside.at_once)),
     )
-
-
-def outside_of(problem: Problem, inside: Counts) -> Counts:
-    """The others who are not in a group."""
-    return Counts(*map(sub, problem.all, inside))
 
 
 def log_others(

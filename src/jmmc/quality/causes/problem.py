@@ -227,6 +227,19 @@ class Problem:
         """How the members of a set were, by whether they had one of the signs."""
         return self._counts(members, self.scene.with_signs(signs), 0)
 
+    def own_problems_outside(self, members: Set, inside: Counts) -> Counts:
+        """The counts of those who are not members; `inside` are those of the members.
+
+        What the other end of a member's path measures is that member's problem.
+        """
+        if not self.scene.mirrored:
+            return Counts(*map(sub, self.all, inside))
+        others = ~members
+        for first, second in self.scene.mirrored:
+            if members & (first | second):
+                others &= ~(first | second)
+        return self.own_problems(others)
+
     def _counts(self, members: Set, with_signs: Set, good: int) -> Counts:
         scene = self.scene
         affected = scene.affected & members
@@ -244,8 +257,11 @@ class Problem:
     def own_problems(self, members: Set) -> Counts:
         """The counts without the problems that others only receive: apart from these they are good.
 
-        Of the other end of a path nothing is known apart.
+        Of the other end of a path nothing is known apart; both ends of a path count once.
         """
+        for first, second in self.scene.mirrored:
+            if members & first:
+                members &= ~second
         received = self.scene.secondary
         good = 0 if self.scene.direct else (members & received).bit_count()
         return self._counts(members & ~received, self._with_expected, good)

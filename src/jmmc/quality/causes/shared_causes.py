@@ -21,7 +21,6 @@ from jmmc.quality.causes.others import (
     is_negligible,
     log_others,
     log_others_apart,
-    outside_of,
 )
 from jmmc.quality.causes.problem import Alike, Basis, Counts, Problem, log_length
 from jmmc.quality.causes.records import Record, log_ratios
@@ -69,7 +68,7 @@ def shared_causes(problem: Problem, passed_on: float) -> Iterable[Shared]:
             members &= ~_worst_version(problem, members)
         inside = problem.own_problems(members)
         signs = log_probability(problem.signs, shared.signs)
-        outside = outside_of(problem, inside)
+        outside = problem.own_problems_outside(members, inside)
         chances = alike(problem, outside)
         elsewhere = problem.log_alike_of(outside)
         incident = spared = spared_now = weak = record = -inf
