@@ -65,15 +65,16 @@ def main() -> None:
         asyncio.run(_show_long(options.store or f"sqlite:///{path}"))
         return
     # The small store has the newest tenth of the time, as dense as the large one.
-    small = _created(options.folder, options.sessions // 10, 3)
-    large = _created(options.folder, options.sessions, 30)
+    small = created(options.folder, options.sessions // 10, 3)
+    large = created(options.folder, options.sessions, 30)
     asyncio.run(_show(small, large))
     _compare_with_naive(large)
     if options.mongod:
         _on_mongod(options.folder, large)
 
 
-def _created(folder: Path, sessions: int, days: int) -> str:
+def created(folder: Path, sessions: int, days: int) -> str:
+    """The URL of a store of simulated calls, which is made unless it is there."""
     path = folder / f"{sessions}.db"
     url = f"sqlite:///{path}"
     if not path.exists():
