@@ -574,3 +574,41 @@ def test_a_meeting_that_comes_back_late_has_the_incident_of_its_bridge() -> None
     ]
     spared = [_person(n, bridge="b2", room=f"room-{n // 3}") for n in range(36, 72)]
     assert _named(_answer([*late, *soon, *spared])) == ("bridge", "b1")
+
+
+def _call_of_two(
+    mine: Summary, theirs: Summary, browser: str = "Chrome 131"
+) -> tuple[list[Summary], Records]:
+    """Two of many who have a browser that is weak for days, peer to peer."""
+    weak = [
+        _person(n, (1050 + 40 * n, 1450 + 40 * n), signs=("machine", "media"), browser=browser)
+        for n in range(2, 12)
+    ]
+    well = [_person(n) for n in range(12, 60)]
+    ends = [
+        msgspec.structs.replace(end, room="call", transport="p2p", browser=browser)
+        for end in (mine, theirs)
+    ]
+    groups = {("browser", browser): Record(72_000, 21_600, 60)}
+    return [*ends, *weak, *well], Records(Record(720_000, 36_000, 600), groups)
+
+
+def test_from_peer_to_peer_what_the_other_machine_does_is_heard_and_not_the_own_browser() -> None:
+    mine = _person(0, (1400, 1600), signs=("media",))
+    assert _named(_answer(*_call_of_two(mine, _person(1)))) == ("browser", "Chrome 131")
+    slow = _person(1, (1400, 1600), signs=("machine", "media"))
+    assert _named(_answer(*_call_of_two(mine, slow))) == ("other end", slow.session)
+
+
+def test_from_peer_to_peer_a_device_is_at_the_end_that_reports_it() -> None:
+    """Both ends hear badly, from the same moment on."""
+    ends = [
+        _person(number, (1400, 1600), signs=("media",), room="call", transport="p2p")
+        for number in range(2)
+    ]
+    everybody = [*ends, *(_person(number) for number in range(2, 40))]
+    for at, cause in ((0, "device"), (1, "other end")):
+        reported = (CallEvent(1402, "no_audio_input"),)
+        everybody[:2] = ends
+        everybody[at] = msgspec.structs.replace(ends[at], events=reported)
+        assert _answer(everybody).causes[0].kind == cause

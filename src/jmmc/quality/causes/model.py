@@ -18,6 +18,8 @@ For a cause h of a problem of one participant, the answer's probability is propo
   more ended at its last one: a meeting that comes back late has the incident of its bridge.
 * Both ends of a call from peer to peer measure one path: they count once, and not outside a group
   that one of them is in.
+* Between two peers one end also hears and sees what the other one's machine or device does: it
+  arrives as through a bridge, and nothing of it is measured on the path.
 * This problem may have an edge of its own, as it began before the incident or lasts on. Then with
   nobody are both edges the same, which says nothing against the incident.
 * A group that is weak for days hits some of its people, each at their own times. So its members

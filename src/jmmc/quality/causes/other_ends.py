@@ -17,6 +17,7 @@ from jmmc.quality.causes.signs import log_probability
 from jmmc.quality.signs import SIGNS
 
 _OF_ONE_END = ("cut", "narrow", "machine")
+_OF_BOTH_ENDS = sum(1 << SIGNS.index(sign) for sign in ("up", "down", "delay"))
 _ONLY_RECEIVING = 1 << SIGNS.index("media")
 _MANY_NAMED = 3  # Senders: with as many, the cause may be at the receiver.
 
@@ -48,11 +49,13 @@ def other_ends(problem: Problem, receivers: Receivers, beside: float) -> Iterabl
     """Another participant of the meeting, whose problem this one receives.
 
     The rate is how probable it is that this participant sends badly now, by its own state and
-    by what the others receive.
+    by what the others receive. From peer to peer both ends measure what is on their path; what the
+    other one's machine or device does arrives as through a bridge, if that end has nothing of a
+    path.
     """
     scene, crowd, spell = problem.scene, problem.crowd, problem.spell
-    table = p.OTHER_END_DIRECT if scene.direct else p.OTHER_END_BY_BRIDGE
-    signs = log_probability(problem.signs, table)
+    by_bridge = log_probability(problem.signs, p.OTHER_END_BY_BRIDGE) + log(p.PASSED_ON)
+    signs = log_probability(problem.signs, p.OTHER_END_DIRECT) if scene.direct else by_bridge
     lasting = p.OWN["line"].share + (0.0 if scene.direct else p.OWN["machine"].share)
     share = lasting + p.OWN["chance"].share
     length = log_sum(
@@ -64,7 +67,9 @@ def other_ends(problem: Problem, receivers: Receivers, beside: float) -> Iterabl
     named = names_in(spell) if "media" in problem.signs else frozenset()
     there = [*problem.there()]
     known_of = _known_of(problem, receivers, there)
-    sender_of = {known: _sender(problem, known, share) for known in {*known_of}}
+    sender_of = {
+        known: _sender(problem, known, share, direct=scene.direct) for known in {*known_of}
+    }
     usual = log(share) + problem.now
     rate_of = [usual + history for history in _histories(problem, there, usual)]
     bad = {
@@ -72,9 +77,7 @@ def other_ends(problem: Problem, receivers: Receivers, beside: float) -> Iterabl
         for place, known, rate in zip(there, known_of, rate_of, strict=True)
         if rate + sender_of[known].state + sender_of[known].others > 0
     }
-    constant = signs + length + log_sum((problem.log_alike, beside))
-    if not scene.direct:
-        constant += log(p.PASSED_ON)
+    constant = length + log_sum((problem.log_alike, beside))
     # Of many somebody hears a few: who is not named may be none of these.
     not_named = _log_named("", named - bad, len(there)) + log(
         min(1.0, p.HEARD / max(1, len(there)))
@@ -86,19 +89,26 @@ def other_ends(problem: Problem, receivers: Receivers, beside: float) -> Iterabl
             of_name = _log_named(other.endpoint_id, named - (bad - {other.endpoint_id}), len(there))
         key = known, rate, of_name
         if key not in said:
-            sender = sender_of[known]
-            sends = rate + sender.state
+            ways = [(sender_of[known], signs)]
+            if scene.direct and not known.signs & _OF_BOTH_ENDS:
+                ways.append((_sender(problem, known, share, direct=False), by_bridge))
+            scores = [
+                of_signs
+                + log_share(rate + sender.state + sender.others)
+                + (constant + of_name + sender.moment)
+                for sender, of_signs in ways
+            ]
+            sender, of_signs = ways[scores.index(max(scores))]
             parts = {
-                "signs": signs,
+                "signs": of_signs,
                 "length": length,
                 "others": sender.others + problem.log_alike,
                 "named": of_name,
                 "moment": sender.moment,
                 "history": rate - usual,
-                "sender": sends,
+                "sender": rate + sender.state,
             }
-            score = constant + log_share(sends + sender.others) + of_name + sender.moment
-            said[key] = score, parts
+            said[key] = log_sum(scores), parts
         yield Hypothesis(OTHER_END, other.session, *said[key])
 
 
@@ -160,8 +170,9 @@ def _one_known(problem: Problem, receivers: Receivers, place: int) -> _Known:
             signs |= bool(scene.with_sign[sign] & bit) << at
     moment = 0.0
     receiving = receivers.witnesses_of(other.endpoint_id)
-    sending = affected and (signs != _ONLY_RECEIVING or bool(receiving))
-    if (sending or receiving) and not scene.direct:
+    # From peer to peer both ends may hear a device of one of them.
+    sending = affected and (signs != _ONLY_RECEIVING or bool(receiving) or scene.direct)
+    if (sending or receiving) and not (scene.direct and signs & _OF_BOTH_ENDS):
         moment = problem.log_moments((bit if sending else 0) | receiving)
     return _Known(
         bool(scene.known & bit),
@@ -173,19 +184,21 @@ def _one_known(problem: Problem, receivers: Receivers, place: int) -> _Known:
     )
 
 
-def _sender(problem: Problem, known: _Known, share: float) -> _Sender:
-    """What speaks for a sender; `share`: of independent problems, those that others receive."""
-    direct = problem.scene.direct
+def _sender(problem: Problem, known: _Known, share: float, *, direct: bool) -> _Sender:
+    """What speaks for a sender; `share`: of independent problems, those that others receive.
+
+    `direct`: if it is its part of a path from peer to peer.
+    """
     device = log(p.OWN["device"].share / share) + log_device(reported=known.device)
-    device += _state_with_device(problem, known)
-    state = log_sum((_state_of(problem, known), device))
-    others = 0.0 if direct else log_witnessed(known.witnesses)
-    return _Sender(state, others, known.moment)
+    device += 0.0 if direct else _state_with_device(problem, known)
+    state = log_sum((_state_of(problem, known, direct=direct), device))
+    others = 0.0 if problem.scene.direct else log_witnessed(known.witnesses)
+    return _Sender(state, others, 0.0 if direct else known.moment)
 
 
 def _state_with_device(problem: Problem, known: _Known) -> float:
     """How much more probable the state of a participant is, if a device of it is the problem."""
-    if not known.known or problem.scene.direct:
+    if not known.known:
         return 0.0
     if not known.affected:
         return log((1 - p.DEVICE_HEARD) / (1 - problem.rate))
@@ -194,9 +207,8 @@ def _state_with_device(problem: Problem, known: _Known) -> float:
     return log(p.DEVICE_HEARD / (p.BACKGROUND[SIGNS.index("media")] * problem.rate))
 
 
-def _state_of(problem: Problem, known: _Known) -> float:
+def _state_of(problem: Problem, known: _Known, *, direct: bool) -> float:
     """How much more probable the state of a participant is, if others receive its problem."""
-    direct = problem.scene.direct
     if not known.known:
         return 0.0
     if not known.affected:

@@ -10,6 +10,7 @@ from jmmc.quality.causes import parameters as p
 from jmmc.quality.causes.crowd import PASSED_ON_SIGNS, Set
 from jmmc.quality.causes.logarithms import log_mean, log_sum
 from jmmc.quality.causes.problem import Problem
+from jmmc.quality.signs import SIGNS
 
 _NAMING = (p.NAMED_BY_NOBODY, p.NAMED_AMONG_OTHERS, p.NAMED_WITH_ANOTHER, p.NAMED_ONLY)
 _RATIOS_OF_NAMING = tuple(
@@ -91,11 +92,21 @@ class Receivers:
 
     def _received(self, passed_on: float, at_once: Set) -> float:
         if self._problem.scene.direct:
-            return 0.0
+            return self._received_directly(passed_on)
         endpoint = self._problem.subject.endpoint_id
         mine = log(passed_on) + log_witnessed(self.witnesses(endpoint, 0))
         if at_once:
             mine += self._problem.log_moments(at_once)
+        return log_sum((log(1 - passed_on), mine))
+
+    def _received_directly(self, passed_on: float) -> float:
+        """The same of the other end of a path, which may hear or see what is not of the path."""
+        problem = self._problem
+        receiving = problem.scene.only_receiving & problem.meeting.members
+        if not receiving or passed_on == p.PASSED_ON_ALSO:
+            return 0.0
+        usual = p.BACKGROUND[SIGNS.index("media")] * problem.rate
+        mine = log(passed_on / usual) + problem.log_moments(receiving)
         return log_sum((log(1 - passed_on), mine))
 
     def witnesses(self, endpoint: str, but: Set) -> Witnesses:
