@@ -612,3 +612,18 @@ def test_from_peer_to_peer_a_device_is_at_the_end_that_reports_it() -> None:
         everybody[:2] = ends
         everybody[at] = msgspec.structs.replace(ends[at], events=reported)
         assert _answer(everybody).causes[0].kind == cause
+
+
+def test_a_browser_is_not_weak_in_all_versions_because_others_of_it_are_as_good_as_anybody() -> (
+    None
+):
+    weak = [
+        _person(n, (1100 + 20 * n, 1500 + 20 * n), signs=("media",), browser="Chrome 131")
+        for n in range(8)
+    ]
+    usual = [_person(n, browser="Chrome 131") for n in range(8, 16)]
+    other_versions = [_person(n, browser="Chrome 130") for n in range(16, 24)]
+    other_versions += [_person(24, (1400, 1600), signs=("media",), browser="Chrome 130")]
+    elsewhere = [_person(n) for n in range(25, 60)]
+    answer = _answer([*weak, *usual, *other_versions, *elsewhere])
+    assert _named(answer) == ("browser", "Chrome 131")

@@ -171,12 +171,13 @@ def _log_habits(problem: Problem, group: Group) -> Sequence[float]:
     """For each strength, what members say for that the group is weak, by all of the time.
 
     Of a browser in all versions, the participant's version and the others each have to be weak,
-    also without the one with the most problems.
+    also without the one with the most problems. The version alone and all of them are compared with
+    the same others: else the one whose others have fewer problems would look weaker.
     """
-    inside, usual = problem.habits(group.members)
     if group.kind != "browser" or group.value == problem.subject.browser:
-        return log_weak_group(inside, usual)
+        return log_weak_group(*problem.habits(group.members))
     own = _own_version(problem)
+    _, usual = problem.habits(own)
     of_own, of_others, of_all_but_worst = (
         log_weak_group(problem.habits(members)[0], usual)
         for members in (
