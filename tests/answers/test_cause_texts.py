@@ -118,3 +118,10 @@ def test_a_single_other_member_of_a_group_is_one_other() -> None:
     fact = Fact("group", {"bad": 0, "known": 1, "others_bad": 1, "others_known": 41})
     sentences = fact_sentences(replace(_cause("network"), facts=(fact,)), "en")
     assert sentences == ["0 of 1 other there had problems at that time, 1 of 41 elsewhere."]
+
+
+def test_what_is_unclear_is_not_said_to_have_50_percent() -> None:
+    assert [percent(share) for share in (0.494, 0.496, 0.4999, 0.5)] == [
+        *["49\u00a0%"] * 3,
+        "50\u00a0%",
+    ]

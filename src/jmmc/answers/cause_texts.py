@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from jmmc.core.text import with_french_spaces
 from jmmc.quality.causes import Answer, Cause, Fact
 from jmmc.quality.causes.answer import OTHER_END, Verdict
+from jmmc.quality.causes.parameters import CLEAR
 
 _PERCENTAGES = frozenset(("share", "others_share"))
 _SHOWN = 3  # Candidates in a headline.
@@ -77,8 +78,10 @@ def fact_sentences(cause: Cause, language: str) -> list[str]:
 
 
 def percent(share: float) -> str:
-    """A probability; never 100 %."""
+    """A probability; never 100 %, and 50 % only where that is enough to be named."""
     rounded = max(1, min(99, round(100 * share)))
+    if share < CLEAR:
+        rounded = min(rounded, round(100 * CLEAR) - 1)
     return f"{rounded}\N{NO-BREAK SPACE}%"
 
 
