@@ -23,8 +23,9 @@ async def test_that_fails(hangs):
 def test_after():
     pass
 """
+# It mostly sleeps: the stack of a thread that goes on meanwhile may be printed in part.
 _TASK_SWALLOWS_EVERY_EXCEPTION = """
-import asyncio
+import asyncio, time
 async def test_that_never_ends():
     while True:
         try:
@@ -35,6 +36,7 @@ async def test_that_never_ends():
 async def forever():
     while True:
         try:
+            time.sleep(0.2)
             await asyncio.sleep(0)
         except BaseException:
             pass

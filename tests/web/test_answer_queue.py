@@ -16,7 +16,8 @@ from jmmc.web.answer_queue import AnswerQueue
 from jmmc.web.downloads import Downloads
 from jmmc.web.problems import Problem
 from jmmc.web.site import Server
-from tests.support.builders import call
+from tests.support.builders import Answer, call
+from tests.support.waiting import wait_until_async
 
 
 class Readers:
@@ -140,27 +141,37 @@ async def test_pages_and_api_wait_for_a_place_and_what_operators_watch_does_not(
 ) -> None:
     may_end = asyncio.Event()
     overview = Queries.overview
+    begun: list[SummaryFilter] = []
 
     async def slow(queries: Queries, selection: SummaryFilter) -> Overview:
+        begun.append(selection)
         await may_end.wait()
         return await overview(queries, selection)
 
     monkeypatch.setattr(Queries, "overview", slow)
-
-    async def status(path: str) -> int:
-        return (await call(app, "GET", path, client="127.0.0.1")).status
-
-    slow_ones = [asyncio.create_task(status("/api/v1/overview")) for _ in range(3)]
-    waiting = [asyncio.create_task(status(path)) for path in ("/", "/api/v1/rooms")]
-    assert await status("/health") == 200
-    assert not any(task.done() for task in (*slow_ones, *waiting))
-    monkeypatch.setattr(answer_queue, "_MOST_WAITING", 2)
     french = {"accept": "text/html", "accept-language": "fr"}
-    refused = await call(app, "GET", "/", headers=french, client="127.0.0.1")
-    assert (refused.status, refused.headers["retry-after"]) == (429, "5")
-    assert "<h1>Trop de questions en même temps</h1>" in refused.body.decode()
+
+    async def get(path: str) -> Answer:
+        return await call(app, "GET", path, headers=french, client="127.0.0.1")
+
+    async def ask(path: str, most_waiting: int) -> Answer:
+        """Ask twice where only one more may wait: it is added to `waiting`, the other refused."""
+        monkeypatch.setattr(answer_queue, "_MOST_WAITING", most_waiting)
+        both = [asyncio.create_task(get(path)) for _ in range(2)]
+        (refused,), others = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        waiting.extend(others)
+        return refused.result()
+
+    waiting = [asyncio.create_task(get("/api/v1/overview")) for _ in range(3)]
+    await wait_until_async(lambda: len(begun) == 3)
+    page = await ask("/", 1)
+    assert (page.status, page.headers["retry-after"]) == (429, "5")
+    assert "<h1>Trop de questions en même temps</h1>" in page.body.decode()
+    assert (await ask("/api/v1/rooms", 2)).status == 429
+    assert (await get("/health")).status == 200
+    assert not any(task.done() for task in waiting)
     may_end.set()
-    assert {*await asyncio.gather(*slow_ones, *waiting)} == {200}
+    assert [answer.status for answer in await asyncio.gather(*waiting)] == [200] * 5
 
 
 async def test_few_files_are_sent_at_a_time_and_fewer_to_one_reader() -> None:
