@@ -73,7 +73,10 @@ def get_json(url: str, headers: Mapping[str, str] | None = None) -> Any:
 
 
 def process_delay(pid: int | str) -> float:
-    """Seconds that the main thread of a process waited for a processor, ready to run."""
+    """Seconds that the main thread of a process waited for a processor, ready to run.
+
+    Of the calling thread with "thread-self".
+    """
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
 
 
@@ -157,6 +160,18 @@ class Serve:
         """Seconds that the event loop has waited for a processor, ready to run."""
         assert self.process is not None
         return process_delay(self.process.pid)
+
+    def thread_delay(self) -> float:
+        """Seconds that all threads, added up, have waited for a processor, ready to run.
+
+        The event loop may wait for one of them that holds the GIL meanwhile.
+        """
+        assert self.process is not None
+        delay = 0.0
+        for thread in Path(f"/proc/{self.process.pid}/task").iterdir():
+            with suppress(FileNotFoundError, ProcessLookupError):  # It has just ended.
+                delay += process_delay(f"{self.process.pid}/task/{thread.name}")
+        return delay
 
     def files(self) -> int:
         """The number of open files and connections."""
