@@ -557,9 +557,9 @@ def _push_calls(serve: Serve, *, quality: int, people: range) -> None:
 
 
 def _delete_leases(folder: Path) -> None:
-    """Delete the lease of the killed collector, which would last two minutes."""
+    """Delete the leases of the killed collector and its share of the work, which would last."""
     with sqlite3.connect(folder / "calls.db") as connection:
-        connection.execute("DELETE FROM records WHERE kind = 'lease'")
+        connection.execute("DELETE FROM records WHERE kind IN ('lease', 'shares')")
     connection.close()
 
 
