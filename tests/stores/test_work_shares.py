@@ -1,16 +1,24 @@
 """Two collectors on one store share the summaries by room; what a killed one had is taken over."""
 
+import asyncio
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
+from itertools import count
+from pathlib import Path
+
+import pytest
 
 from jmmc.core.model import Push
 from jmmc.core.partitions import PARTITIONS, partition_of
 from jmmc.maintenance.summarizer import Summarizer
-from jmmc.maintenance.work_shares import SECONDS
+from jmmc.maintenance.work_shares import SECONDS, WorkShare
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.thresholds import preset
-from jmmc.stores import Store
+from jmmc.stores import Store, open_store
 from tests.support.builders import RHYTHM, push, sample
 from tests.support.clock import Clock
+from tests.support.waiting import wait_until_async
 
 _NOW = 1_800_000_000
 
@@ -84,6 +92,33 @@ async def test_a_collector_that_stops_leaves_its_rooms_to_the_other_at_once(
     await store.append(_pushes(clock, 1))
     assert await second.step() == 100
     assert await _covered(store) == [2] * 100
+
+
+async def test_a_collector_that_stops_during_its_first_turn_leaves_no_share_behind(
+    tmp_path: Path,
+) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/calls.db")
+    await store.open()
+    with closing(sqlite3.connect(tmp_path / "calls.db")) as raw:
+
+        def holds_share(holder: str) -> bool:
+            query = "SELECT CAST(content AS TEXT) FROM records WHERE kind = 'shares'"
+            return any(f'"{holder}"' in row[0] for row in raw.execute(query))
+
+        for number in count():
+            share = WorkShare(holder := f"h{number}", monotonic=Clock(1000.0))
+            turn = share.take_turn(store.reports, _NOW, leads=True, may_share=False)
+            task = asyncio.create_task(turn)
+            await wait_until_async(lambda: task.done() or holds_share(holder), pause=0)  # noqa: B023
+            was_stopped = task.cancel()  # Else it was quicker than the look into the file.
+            if was_stopped:
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+            await share.release(store.reports)
+            assert not holds_share(holder)
+            if was_stopped:
+                break
+    await store.close()
 
 
 async def test_dirty_and_overdue_sessions_are_those_of_the_partitions_that_are_asked_for(

@@ -86,6 +86,7 @@ class WorkShare:
         self._holder = holder
         self._monotonic = monotonic
         self._seen_at = 0.0
+        self._may_be_member = False  # Also while an answer of the store is awaited.
         self.partitions: frozenset[int] = frozenset()
         """The partitions that this process owns."""
         self.mark: bytes | None = None
@@ -103,6 +104,7 @@ class WorkShare:
 
     async def take_turn(self, reports: Reports, now: int, *, leads: bool, may_share: bool) -> Self:
         """Take or give up partitions at `now` (Unix seconds). Raises `StoreError`."""
+        self._may_be_member = True
         changed = await self._change(
             reports, lambda before: before.turn(self._holder, now, leads=leads, may_share=may_share)
         )
@@ -123,7 +125,7 @@ class WorkShare:
 
     async def release(self, reports: Reports) -> None:
         """Let others have the share now. Raises `StoreError`."""
-        if not self._seen_at:
+        if not self._may_be_member:
             return
         self.partitions = frozenset()
         await self._change(reports, lambda before: before.without(self._holder))
