@@ -1,18 +1,10 @@
 """Background work takes a share of the loop's idle time, and always ends."""
 
 import asyncio
-import threading
-import time
 
 import pytest
 
-from jmmc.core.yielding import (
-    LoadAwareYielder,
-    ThreadBreaks,
-    batch_size_for,
-    rest_after,
-    with_breaks,
-)
+from jmmc.core.yielding import LoadAwareYielder, batch_size_for, rest_after
 
 
 class Loop:
@@ -133,19 +125,6 @@ async def test_measured_work_may_fail_be_cancelled_and_catch_what_it_awaits() ->
     assert caught == ["mine", "cancelled"]
 
 
-async def test_what_a_thread_does_for_a_piece_of_work_counts() -> None:
-    yielder = LoadAwareYielder()
-
-    def calculate() -> int:
-        return sum(number * number for number in range(300_000))
-
-    async def work() -> int:
-        return await yielder.in_thread(calculate)
-
-    assert await yielder.run(work()) == 8_999_955_000_050_000
-    assert yielder.worked > 0.005
-
-
 async def test_time_before_the_work_is_not_counted() -> None:
     loop = Loop(0)
     yielder = loop.make_yielder()
@@ -187,45 +166,3 @@ def test_the_batch_size_fits_the_time(count: int, worked: float, fit: int) -> No
 )
 def test_a_thread_rests_longer_in_a_busier_process(others: float, milliseconds: float) -> None:
     assert rest_after(0.004, others, 0.15) * 1000 == pytest.approx(milliseconds, abs=0.1)
-
-
-def test_a_thread_that_takes_breaks_leaves_most_of_the_interpreter_to_others() -> None:
-    is_over = threading.Event()
-
-    def work() -> None:
-        while not is_over.is_set():
-            sum(range(1000))
-
-    worker = threading.Thread(target=work)
-    worker.start()
-    try:
-        take_break = ThreadBreaks(least=0.05)
-        began, used = time.perf_counter(), time.thread_time()
-        while time.perf_counter() - began < 1:
-            sum(range(1000))
-            take_break()
-        assert time.thread_time() - used < 0.3, "by turns of the interpreter it were half"
-    finally:
-        is_over.set()
-        worker.join()
-
-
-async def test_a_computation_ends_at_its_next_break_when_nobody_waits_for_it() -> None:
-    """A process that stops waits for its threads."""
-    begun, ended = threading.Event(), threading.Event()
-
-    def compute(take_break: ThreadBreaks) -> None:
-        try:
-            while True:
-                begun.set()
-                take_break()
-        finally:
-            ended.set()
-
-    task = asyncio.create_task(with_breaks(compute, 0.5))
-    await asyncio.to_thread(begun.wait, 20)
-    assert not ended.is_set()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert await asyncio.to_thread(ended.wait, 20)

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from jmmc.answers.session_rows import OF_JOINS, OUTCOME, SESSION_COLUMNS
-from jmmc.answers.threads import in_background, paused
+from jmmc.answers.threads import in_background
+from jmmc.core.computing import paused
 from jmmc.core.tasks import prefetch
 from jmmc.quality.column_sums import ColumnSums, Key, has_columns
 from jmmc.quality.day_columns import DayColumns

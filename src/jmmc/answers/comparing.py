@@ -9,7 +9,7 @@ import msgspec
 from jmmc.answers.column_reading import PairTotals
 from jmmc.answers.joins import rates_of
 from jmmc.answers.model import FEW, Change, Comparison, Grades, JoinRates, Outlier
-from jmmc.answers.threads import paused
+from jmmc.core.computing import paused
 from jmmc.core.label_values import OTHER
 from jmmc.quality.differences import (
     NO_DIFFERENCE,

@@ -36,7 +36,8 @@ from jmmc.answers.problem_incidents import (
     needs_own_answer,
 )
 from jmmc.answers.stays import read_stays
-from jmmc.answers.threads import in_background, parts_of, pause, paused
+from jmmc.answers.threads import in_background
+from jmmc.core.computing import parts_of, pause, paused
 from jmmc.core.errors import JmmcError, Worded
 from jmmc.core.model import Session
 from jmmc.maintenance.cause_records import read_records

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, get_type_hints
 import msgspec
 
 from jmmc.answers.column_types import Columns, columns_of
-from jmmc.answers.threads import parts_of
+from jmmc.core.computing import parts_of
 from jmmc.core.fields import Moment
 from jmmc.core.model import Dialect, Sample, Session, SessionFilter
 from jmmc.core.readings import METRICS

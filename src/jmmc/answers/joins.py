@@ -8,7 +8,8 @@ import msgspec
 from jmmc.answers.column_reading import read_joins
 from jmmc.answers.model import JoinRates, JoinReasons, Quantiles, RecentJoins
 from jmmc.answers.rollup_reading import StoredValue, rollups_by_value, stored_value
-from jmmc.answers.threads import in_background, paused
+from jmmc.answers.threads import in_background
+from jmmc.core.computing import paused
 from jmmc.core.readings import TECHNICAL_FAILURES
 from jmmc.core.tasks import prefetch
 from jmmc.quality.day_totals import DayTotals, failed_times_of

@@ -9,7 +9,8 @@ from jmmc.answers.meeting_beginnings import first_sessions
 from jmmc.answers.meetings import meetings_of, stays_by_meeting
 from jmmc.answers.model import Meeting
 from jmmc.answers.stays import read_stays
-from jmmc.answers.threads import in_background, paused
+from jmmc.answers.threads import in_background
+from jmmc.core.computing import paused
 from jmmc.core.errors import InvalidInput
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.ordering import Order

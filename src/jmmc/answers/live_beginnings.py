@@ -7,7 +7,8 @@ import msgspec
 
 from jmmc.answers.model import LiveMeeting
 from jmmc.answers.stays import read_stays
-from jmmc.answers.threads import in_background, paused
+from jmmc.answers.threads import in_background
+from jmmc.core.computing import paused
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.meetings import split
 from jmmc.stores import Reports

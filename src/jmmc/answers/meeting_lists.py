@@ -20,7 +20,8 @@ from jmmc.answers.stays import (
     read_stays_by_parts,
     stay_of,
 )
-from jmmc.answers.threads import in_background, parts_of, paused
+from jmmc.answers.threads import in_background
+from jmmc.core.computing import parts_of, paused
 from jmmc.core.tasks import prefetch
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.grades import append_span

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from jmmc.answers.model import Grades, Meeting, RoomActivity
-from jmmc.answers.threads import paused
+from jmmc.core.computing import paused
 from jmmc.quality.meetings import badness, by_room, split
 from jmmc.quality.peaks import Presence, peak
 

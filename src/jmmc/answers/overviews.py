@@ -48,7 +48,7 @@ from jmmc.answers.model import (
     QualityPoint,
 )
 from jmmc.answers.rollup_reading import only_dimension
-from jmmc.answers.threads import in_background, paused
+from jmmc.answers.threads import in_background
 from jmmc.answers.total_reading import read_totals, rooms_with_value
 from jmmc.answers.window_totals import (
     MAX_POINTS,
@@ -59,6 +59,7 @@ from jmmc.answers.window_totals import (
     window_of,
 )
 from jmmc.answers.worst_meetings import WorstMeetings
+from jmmc.core.computing import paused
 from jmmc.core.errors import InvalidInput
 from jmmc.core.tasks import prefetch
 from jmmc.core.timestamps import WordedMoment

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from jmmc.answers.model import Outlier
-from jmmc.answers.threads import in_background, paused
+from jmmc.answers.threads import in_background
+from jmmc.core.computing import paused
 from jmmc.core.tasks import prefetch
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.segments import track_of

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from jmmc.answers.threads import in_background, paused
+from jmmc.answers.threads import in_background
+from jmmc.core.computing import paused
 from jmmc.quality.causes import Answer
 from jmmc.quality.causes.answer import OTHER_END, SIDES
 from jmmc.quality.causes.incidents import as_seen_by_itself, has_end_of

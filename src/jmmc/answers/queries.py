@@ -55,9 +55,10 @@ from jmmc.answers.ratings import agreement, ratings, ratings_by
 from jmmc.answers.recent import LastHour, usual
 from jmmc.answers.sessions_by_cause import SessionsByCause, sessions_by_cause
 from jmmc.answers.short_ids import whole_browser_id, whole_session_id
-from jmmc.answers.threads import in_background, paused
+from jmmc.answers.threads import in_background
 from jmmc.answers.usage import usage, usage_begins
 from jmmc.core.calendar import Period
+from jmmc.core.computing import paused
 from jmmc.core.tasks import prefetch
 from jmmc.maintenance.schedule import usual_rhythm
 from jmmc.privacy.pseudonyms import Pseudonyms

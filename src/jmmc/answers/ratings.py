@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
-from jmmc.answers.threads import in_background, paused
+from jmmc.answers.threads import in_background
 from jmmc.answers.total_reading import Part, stored_totals
+from jmmc.core.computing import paused
 from jmmc.quality.day_totals import rated_by
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.people import digest_of

@@ -14,7 +14,8 @@ import msgspec
 from jmmc.answers.lists import Page, invalid_cursor, parsed_cursor
 from jmmc.answers.meetings import rooms_of
 from jmmc.answers.stays import STAY_COLUMNS, read_stays, stay_of
-from jmmc.answers.threads import in_background, paused
+from jmmc.answers.threads import in_background
+from jmmc.core.computing import paused
 from jmmc.core.tasks import prefetch
 from jmmc.quality.filters import SummaryFilter
 from jmmc.stores import Reports

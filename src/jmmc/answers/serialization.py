@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from jmmc.answers.threads import paused
+from jmmc.core.computing import paused
 from jmmc.core.fields import HIDDEN, MOMENT
 from jmmc.core.timestamps import to_iso
 

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from jmmc.answers.joins import rates_of
 from jmmc.answers.model import Grades, Usage
-from jmmc.answers.threads import in_background, pause, paused
+from jmmc.answers.threads import in_background
 from jmmc.core.calendar import Bounds, Calendar, Period
+from jmmc.core.computing import paused
 from jmmc.maintenance.usage_days import is_affected, read_usage, stale_usage
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.grading import Grade
@@ -157,7 +158,7 @@ async def _counted(
 
     for _, places in groupby(range(len(unknown)), run_of):
         spans = [unknown[place] for place in places]
-        counted += await read_usage(reports, spans, selection, in_background, pause)
+        counted += await read_usage(reports, spans, selection, in_background)
     return sorted(counted, key=lambda sums: sums.start)
 
 

@@ -17,7 +17,8 @@ from jmmc.answers.comparing import WindowTotals
 from jmmc.answers.joins import joins_of_rollups
 from jmmc.answers.rollup_reading import StoredValue, rollups_by_value, stored_value
 from jmmc.answers.session_rows import SESSION_COLUMNS, join_rows_of, rows_of, stays_of
-from jmmc.answers.threads import in_background, paused
+from jmmc.answers.threads import in_background
+from jmmc.core.computing import paused
 from jmmc.core.tasks import prefetch
 from jmmc.core.timestamps import check_order
 from jmmc.quality.filters import SummaryFilter

@@ -9,8 +9,9 @@ from jmmc.answers.meeting_beginnings import first_sessions
 from jmmc.answers.meetings import Room, Stay, meeting_of
 from jmmc.answers.model import Meeting
 from jmmc.answers.stays import read_stays
-from jmmc.answers.threads import in_background, paused
+from jmmc.answers.threads import in_background
 from jmmc.answers.window_totals import window_of
+from jmmc.core.computing import paused
 from jmmc.quality.day_totals import UsedRoom
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.meetings import EMPTY_FOR, badness, by_room, split

@@ -7,6 +7,7 @@ It imports no other wing, and knows nothing of HTTP endpoints, of databases or o
 __all__ = [
     "calendar",
     "check_findings",
+    "computing",
     "errors",
     "fields",
     "forks",

@@ -1,9 +1,10 @@
 """Reads the records of the days before a time, by which likely causes are told apart."""
 
-import asyncio
 from collections.abc import Collection, Iterable
+from functools import partial
 
 from jmmc.core.label_values import browser_family
+from jmmc.maintenance.threads import in_background
 from jmmc.quality.causes import Records
 from jmmc.quality.causes.records import Record, record_of_calls, record_of_sums
 from jmmc.quality.filters import SummaryFilter
@@ -43,7 +44,7 @@ async def read_records(
         if kind == "browser":
             values |= set(map(browser_family, values))
         for rollup in await reports.rollups(kind, DAY, since, until):
-            await asyncio.to_thread(_add, groups, kind, values, rollup)
+            await in_background(partial(_add, groups, kind, values, rollup))
     found: dict[str, Record] = {}
     ids = {summary.session for summary in subjects}
     for browser_id in [*dict.fromkeys(people)][:most_people]:

@@ -8,11 +8,13 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 
+from jmmc.core.computing import paused
 from jmmc.core.logging import logger
 from jmmc.core.repeating import repeat_every
 from jmmc.core.tasks import raise_if_cancelled
 from jmmc.core.yielding import LoadAwareYielder
 from jmmc.maintenance.rollups import FACT_COLUMNS, fact_of
+from jmmc.maintenance.threads import in_background
 from jmmc.quality.day_columns import columns_of
 from jmmc.quality.day_totals import RATED_COLUMNS, TOTAL_COLUMNS, totals_of
 from jmmc.quality.filters import SummaryFilter
@@ -132,7 +134,7 @@ class ColumnDays:
             await self._yielder.run(read(hour))
             if len(sessions) > _MOST_SESSIONS:
                 return await reports.put_columns(start, token, None, None)
-        columns = await asyncio.to_thread(columns_of, sessions, start)
+        columns = await in_background(lambda: columns_of(paused(sessions), start))
         facts = [fact for _, fact in sessions]
-        totals = await asyncio.to_thread(totals_of, rows, rated, start, facts)
+        totals = await in_background(lambda: totals_of(paused(rows), paused(rated), start, facts))
         return await reports.put_columns(start, token, columns, totals)

@@ -22,13 +22,15 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
+from jmmc.core.computing import pause
 from jmmc.core.errors import StoreError
 from jmmc.core.logging import logger
 from jmmc.core.tasks import raise_if_cancelled
 from jmmc.core.timestamps import to_iso
-from jmmc.core.yielding import LoadAwareYielder, ThreadBreaks, with_breaks
+from jmmc.core.yielding import LoadAwareYielder
 from jmmc.maintenance.cause_records import read_records
 from jmmc.maintenance.set_aside import SetAside
+from jmmc.maintenance.threads import in_background
 from jmmc.quality.causes import Records
 from jmmc.quality.causes.clipping import Clipping
 from jmmc.quality.causes.incidents import APART_OF_ONE
@@ -64,7 +66,6 @@ _SETTLED = 150  # Seconds after which everybody's summary of a moment is there.
 _LATE = 2 * DAY  # Seconds of a late session, from its end on, that count in what was found.
 _KEPT_HOURS = 3  # Of which answers are kept in memory.
 _KEPT_RECORDS = 300.0  # Seconds for which the records of an hour are kept.
-_LEAST_SHARE = 0.05  # Of the time, however busy the process is.
 _SHARE = 40  # Finding takes at most one part in so many of the time.
 _HOURS_OF_ROUND = 24
 _PERIOD = 10.0, 300.0  # Seconds between two rounds without a backlog: shortest and longest.
@@ -248,9 +249,7 @@ class IncidentFinder:
         stored = await self._stored(hour)
         records = await self._records_of(hour, present)
         answers = self._answers_of(hour)
-        change = await with_breaks(
-            partial(_change, hour, present, stored, records, answers), _LEAST_SHARE
-        )
+        change = await in_background(partial(_change, hour, present, stored, records, answers))
         await reports.replace_incidents(change.gone, change.changed)
         if change.continues:
             await self.note({hour + HOUR})
@@ -349,10 +348,9 @@ def _change(
     stored: Sequence[StoredIncident],
     records: Records,
     answers: HourAnswers,
-    breaks: ThreadBreaks,
 ) -> Change:
     found = [earlier for incident in stored if (earlier := earlier_of(incident, hour))]
-    parts = parts_of_hour(hour, present, records, found, answers, pause=breaks)
+    parts = parts_of_hour(hour, present, records, found, answers, pause=pause)
     return change_of_hour(hour, parts, stored)
 
 

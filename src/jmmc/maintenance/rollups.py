@@ -26,11 +26,13 @@ from typing import Any
 
 import msgspec
 
+from jmmc.core.computing import pause
 from jmmc.core.logging import logger
 from jmmc.core.tasks import raise_if_cancelled
 from jmmc.core.timestamps import to_iso
-from jmmc.core.yielding import LoadAwareYielder, ThreadBreaks, with_breaks
+from jmmc.core.yielding import LoadAwareYielder
 from jmmc.maintenance.set_aside import SetAside, reason_of
+from jmmc.maintenance.threads import in_background
 from jmmc.maintenance.usage_days import note_usage
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.rollups import (
@@ -61,7 +63,6 @@ _ROWS_A_SECOND = 200  # Of all time between rollups: they take 2 % of a core.
 _HOURS_PER_LEASE = 24  # Rebuilt before the lease is renewed.
 _THREAD_ROWS = 100  # Of an hour: 1 ms in a thread.
 _QUICK_LEVEL = 1  # Of zlib.
-_LEAST_SHARE = 0.05  # Of the time, however busy the process is.
 FACT_COLUMNS = (
     *("began", "ended", "running", "outcome", "failure", "setup_steps"),
     *("browser_id", "room", "lane", "segments"),
@@ -159,7 +160,7 @@ class RollupMaker:
 
     async def _join_span(self, span: int, dimension: str) -> None:
         days = await self._reports.rollups(dimension, DAY, span, span + SPAN)
-        joined = await self._yielder.in_thread(partial(span_of, days, span, dimension))
+        joined = await in_background(partial(span_of, days, span, dimension))
         await self._reports.put_rollups([joined])
 
     async def _note_older_spans(self, now: int) -> None:
@@ -226,10 +227,8 @@ class RollupMaker:
     async def _roll_up_hour(self, hour: int) -> None:
         sessions = await self._sessions_of(hour)
         self._rows += sessions.number
-        # In a thread, which rests by itself: 100,000 sessions of an hour take seconds.
-        rollups = await with_breaks(
-            lambda breaks: hour_of(_Facts(sessions, breaks), hour), _LEAST_SHARE
-        )
+        # In a thread: 100,000 sessions of an hour take seconds.
+        rollups = await in_background(partial(hour_of, _Facts(sessions), hour))
         await self._yielder.run(self._reports.put_rollups(rollups))
 
     async def _sessions_of(self, hour: int) -> "_Sessions":
@@ -241,7 +240,7 @@ class RollupMaker:
         async def read() -> bool:
             columns = await anext(parts, None)
             if columns is not None:
-                await self._yielder.in_thread(partial(sessions.add, columns))
+                await in_background(partial(sessions.add, columns))
             return columns is not None
 
         while await self._yielder.run(read()):
@@ -254,7 +253,7 @@ class RollupMaker:
 
         async def join(dimension: str) -> None:
             parts = await self._reports.rollups(dimension, HOUR, day, day + DAY)
-            days.append(await self._yielder.in_thread(partial(day_of, parts, day, dimension)))
+            days.append(await in_background(partial(day_of, parts, day, dimension)))
 
         for dimension in (ALL, *DIMENSIONS):
             await self._yielder.run(join(dimension))
@@ -300,6 +299,7 @@ class _Sessions:
         for start in range(0, number, _THREAD_ROWS):
             part = [column[start : start + _THREAD_ROWS] for column in columns]
             self._parts.append(zlib.compress(msgspec.json.encode(part), _QUICK_LEVEL))
+            pause()
         self.number += number
 
     def parts(self) -> Iterator[Iterable[Sequence[Any]]]:
@@ -309,19 +309,18 @@ class _Sessions:
 
 
 class _Facts:
-    """Sessions as facts, which may be read more than once: in a thread, with breaks.
+    """Sessions as facts, which may be read more than once: in a thread, with pauses.
 
-    The event loop needs the GIL: without breaks 1 % of the pushes waited 0.7 s for it.
+    The event loop needs the GIL: without pauses 1 % of the pushes waited 0.7 s for it.
     """
 
-    def __init__(self, sessions: _Sessions, take_break: ThreadBreaks) -> None:
+    def __init__(self, sessions: _Sessions) -> None:
         self._sessions = sessions
-        self._take_break = take_break
 
     def __iter__(self) -> Iterator[Fact]:
         for rows in self._sessions.parts():
             yield from map(fact_of, rows)
-            self._take_break()
+            pause()
 
 
 def fact_of(row: Sequence[Any]) -> Fact:

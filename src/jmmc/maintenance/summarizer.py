@@ -110,7 +110,7 @@ class Summarizer:
         self._clock = clock
         self._call_time = call_time
         self._yielder = LoadAwareYielder(least=_LEAST_SHARE)
-        self._sums = SessionSums(self._formula, self._yielder.in_thread)
+        self._sums = SessionSums(self._formula)
         self._due_times = DueTimes()
         self._waiting = WaitingSessions(self._work_of)
         self._sender_of = sender_of

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, TypeVar
 
+from jmmc.core.computing import pause
 from jmmc.core.model import Progress, Sample, Session
 from jmmc.maintenance.running_sessions import RememberedSession
+from jmmc.maintenance.threads import in_background
 from jmmc.quality.accumulator import Formula, SessionAccumulator
 from jmmc.quality.summarize import sum_up
 from jmmc.quality.summary import Summary
@@ -39,16 +41,11 @@ class SummedUp(NamedTuple):
         return SummedUp(summary, accumulator.spans, RememberedSession(progress, encoded))
 
 
-class _InThread(Protocol):
-    async def __call__(self, work: Callable[[], _T], /) -> _T: ...
-
-
 class SessionSums:
-    """Sums up sessions by `formula`. `in_thread` runs a function in a thread."""
+    """Sums up sessions by `formula`."""
 
-    def __init__(self, formula: Formula, in_thread: _InThread) -> None:
+    def __init__(self, formula: Formula) -> None:
         self._formula = formula
-        self._in_thread = in_thread
         self._in_a_row = 0  # Samples, since pushes were let through.
 
     @staticmethod
@@ -71,14 +68,14 @@ class SessionSums:
     async def start(self, session: Session, now: float) -> SummedUp:
         """Sum up a session from all of its samples."""
         return await self._compute(
-            lambda: SummedUp.of(SessionAccumulator.of(session, self._formula), now),
+            lambda: SummedUp.of(SessionAccumulator.of(session, self._formula, pause=pause), now),
             len(session.samples),
         )
 
     async def _compute(self, work: Callable[[], _T], samples: int) -> _T:
         """Do work of so many samples, where it delays pushes least."""
         if self.is_long(samples):
-            return await self._in_thread(work)
+            return await in_background(work)
         self._in_a_row += _FIXED_WORK + samples
         if self._in_a_row > _SHORT_WORK:
             self._in_a_row = 0

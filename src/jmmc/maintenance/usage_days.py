@@ -7,7 +7,6 @@ its people go, too: an estimate of their number stays.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol, TypeVar
@@ -15,11 +14,13 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from jmmc.core.calendar import Bounds, Calendar
+from jmmc.core.computing import pause
 from jmmc.core.logging import logger
 from jmmc.core.repeating import repeat_every
 from jmmc.core.tasks import raise_if_cancelled
 from jmmc.core.timestamps import zone_of
 from jmmc.maintenance.retention import retention_limit
+from jmmc.maintenance.threads import in_background
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.rollups import ALL, DAY, HOUR
 from jmmc.quality.usage import (
@@ -48,16 +49,10 @@ _SETTLED = AFTER + HOUR  # Seconds after a day until it is counted: its meetings
 _NOTED_AFTER = 2 * HOUR  # Seconds: younger hours change all the time, and no day has them yet.
 _WRITE_SECONDS = 300  # In which a change that was noted has been stored.
 _PERIOD = 3600.0  # Seconds between two looks.
-_REST = 0.001  # Seconds after every few milliseconds of counting.
 _DAY_BREAK = 0.05  # Seconds between two days, in which pushes are stored.
 _LEASE, _LEASE_SECONDS = "usage", 600
 _TOGETHER = 240  # Days of rollups read at a time.
 _LANE_COLUMNS = ("lane", "segments")
-
-
-def _rest() -> None:
-    """Leave the interpreter to the event loop: pushes come first."""
-    time.sleep(_REST)
 
 
 async def note_usage(reports: Reports, hours: Iterable[int], now: int) -> None:
@@ -80,11 +75,11 @@ def is_affected(bounds: Bounds, stale_day: int) -> bool:
 
 
 async def read_usage(
-    reports: Reports, spans: Spans, selection: SummaryFilter, run: _Run, pause: Callable[[], None]
+    reports: Reports, spans: Spans, selection: SummaryFilter, run: _Run
 ) -> list[UsageSums]:
     """The use of neighbouring spans of time, from summaries, which are read in parts.
 
-    `run` runs a long computation in a thread, which leaves the interpreter to others in `pause`.
+    `run` runs a long computation (`jmmc.core.computing`).
     """
     around = msgspec.structs.replace(
         selection, since=spans[0][0] - BEFORE, until=spans[-1][1] + AFTER, attempts=None
@@ -155,7 +150,7 @@ class UsageDays:
             if not await self._leads():
                 return 0
             await reports.put_usage(
-                await read_usage(reports, [bounds], SummaryFilter(), asyncio.to_thread, _rest)
+                await read_usage(reports, [bounds], SummaryFilter(), in_background)
             )
             raise_if_cancelled()
             await asyncio.sleep(_DAY_BREAK)

@@ -4,7 +4,7 @@ Whatever the samples are split into, the summary is the same, for a whole sessio
 the same way: as one that is advanced by all of its samples.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -16,6 +16,8 @@ from jmmc.quality.quantiles import QuantileAccumulator
 from jmmc.quality.stay import MOST_EVENTS, StayAccumulator, StayRecord
 from jmmc.quality.thresholds import PRESETS, Preset
 from jmmc.quality.timeline import Position, Rhythm, Span, TimelineAccumulator, in_order
+
+_BETWEEN_PAUSES = 100  # Samples: 2 ms.
 
 
 class Formula(NamedTuple):
@@ -86,10 +88,18 @@ class SessionAccumulator:
         self._stay = StayAccumulator(accumulated.stay)
 
     @staticmethod
-    def of(session: Session, formula: Formula) -> "SessionAccumulator":
-        """A session with all of its samples, in any order and repeated."""
+    def of(
+        session: Session, formula: Formula, *, pause: Callable[[], None] = lambda: None
+    ) -> "SessionAccumulator":
+        """A session with all of its samples, in any order and repeated.
+
+        `pause` is called after each few samples.
+        """
         accumulator = SessionAccumulator(Accumulated.of(session), formula)
-        accumulator.advance(in_order(session))
+        samples = in_order(session)
+        for start in range(0, len(samples), _BETWEEN_PAUSES):
+            accumulator.advance(samples[start : start + _BETWEEN_PAUSES])
+            pause()
         accumulator.accumulated.samples = len(session.samples)
         return accumulator
 

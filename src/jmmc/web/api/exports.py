@@ -40,9 +40,10 @@ from jmmc.answers.model import (
 )
 from jmmc.answers.queries import Page
 from jmmc.answers.tables import MEDIA_TYPES, Table, table
-from jmmc.answers.threads import in_background, pause, paused
+from jmmc.answers.threads import in_background
 from jmmc.answers.timeline_parquet import TimelineParquet
 from jmmc.answers.timeline_text import TEXT_FORMATS, TimelineText
+from jmmc.core.computing import pause, paused
 from jmmc.core.model import Session
 from jmmc.quality.causes.recorded import RecordedIncident
 from jmmc.quality.filters import SummaryFilter

@@ -12,7 +12,8 @@ from jmmc.answers.list_filters import CAUSES, LIST_FILTERS, ListFilter
 from jmmc.answers.meeting_lists import MEETING_KEYS
 from jmmc.answers.queries import Page, Queries
 from jmmc.answers.tables import MEDIA_TYPES, table
-from jmmc.answers.threads import in_background, paused
+from jmmc.answers.threads import in_background
+from jmmc.core.computing import paused
 from jmmc.quality.causes.recorded import RecordedIncident
 from jmmc.quality.filters import CHOICES, FIELD_OF_FILTER, SummaryFilter
 from jmmc.quality.ordering import NEWEST_FIRST, SORT_KEYS, Order

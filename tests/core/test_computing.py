@@ -1,4 +1,4 @@
-"""Computations of answers: how many at a time, and their end when nobody waits."""
+"""Long computations: one at a time, in turns, and their end when nobody waits."""
 
 import asyncio
 import threading
@@ -7,7 +7,10 @@ from functools import partial
 
 import pytest
 
-from jmmc.answers.threads import in_background, pause, paused
+from jmmc.core.computing import Computations, pause, paused
+
+in_background = Computations("jmmc-tests", threads=4)
+others = Computations("jmmc-others", threads=4)
 
 
 async def test_a_computation_returns_its_result_or_raises_its_error() -> None:
@@ -60,8 +63,9 @@ async def test_one_computation_works_at_a_time() -> None:
         time.sleep(0.005)
         running.pop()
 
-    await asyncio.gather(*(in_background(compute) for _ in range(10)))
-    assert most == 1
+    both = (computations for computations in (in_background, others) for _ in range(10))
+    await asyncio.gather(*(computations(compute) for computations in both))
+    assert most == 1, "readers and background work together"
 
 
 async def test_a_short_computation_does_not_wait_for_the_end_of_a_long_one() -> None:
@@ -115,6 +119,18 @@ async def test_computations_leave_most_of_the_interpreter_to_other_work() -> Non
     finally:
         is_over.set()
         worker.join()
+
+
+async def test_others_wait_shortly_after_a_computation_without_pauses() -> None:
+    def compute_long() -> None:
+        used = time.thread_time()
+        while time.thread_time() - used < 0.5:
+            sum(range(1000))
+
+    await in_background(compute_long)
+    began = time.perf_counter()
+    await others(lambda: None)
+    assert time.perf_counter() - began < 0.4, "by its share of a busy process it were 2 s"
 
 
 def test_a_pause_outside_of_a_computation_does_nothing() -> None:
