@@ -7,7 +7,7 @@ beside it in `maintenance.schedule` and `alerting.evaluator`.
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from jmmc.alerting.decision import State
@@ -317,16 +317,19 @@ class Collector:
 
     async def _release_leases(self) -> None:
         """Let the next process compute summaries and evaluate alerts at once."""
-        releases = (
-            self._alerts.release,
-            self._maintenance.release,
-            self._usage_days.release,
-            self._reports.release,
-        )
-        for release in releases:
+
+        async def try_to(release: Callable[[], Awaitable[None]]) -> None:
             with suppress(StoreError, TimeoutError):
                 async with asyncio.timeout(_RELEASE_PATIENCE):
                     await release()
+
+        releases = (
+            self._alerts.release,
+            *self._maintenance.releases,
+            self._usage_days.release,
+            self._reports.release,
+        )
+        await asyncio.gather(*map(try_to, releases))
 
     def _start_background_tasks(self, supervisor: Supervisor) -> None:
         self._maintenance = Maintenance(

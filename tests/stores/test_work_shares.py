@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from jmmc.collector import Collector
 from jmmc.core.model import Push
 from jmmc.core.partitions import PARTITIONS, partition_of
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.maintenance.work_shares import SECONDS, WorkShare
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.thresholds import preset
+from jmmc.settings import Settings
 from jmmc.stores import Store, open_store
 from tests.support.builders import RHYTHM, push, sample
 from tests.support.clock import Clock
@@ -143,3 +145,25 @@ async def test_a_record_is_replaced_only_by_who_knows_its_content(
     assert not await replace("kind", "name", b'"0"', b'"2"')
     assert await replace("kind", "name", b'"1"', b'"2"')
     assert await store.reports.records("kind") == {"name": b'"2"'}
+
+
+async def test_a_collector_whose_share_cannot_be_released_in_time_gives_up_its_lease(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def wait_for_ever(*_: object) -> None:
+        await asyncio.sleep(3600)
+
+    store = open_store(f"sqlite:///{tmp_path}/calls.db")
+    collector = Collector(Settings.of(secret="x"), store, secret="x")
+    await collector.open()
+
+    def leases() -> dict[str, str]:
+        with closing(sqlite3.connect(tmp_path / "calls.db")) as connection:
+            return dict(
+                connection.execute("SELECT name, content FROM records WHERE kind = 'lease'")
+            )
+
+    await wait_until_async(lambda: "summaries" in leases(), within=20)
+    monkeypatch.setattr(WorkShare, "release", wait_for_ever)
+    await collector.close()
+    assert leases() == {}

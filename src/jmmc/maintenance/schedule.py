@@ -88,10 +88,11 @@ class Maintenance:
         """Rows of an earlier version that are compressed, and all; None without such work."""
         return self._older_data.progress
 
-    async def release(self) -> None:
-        """Give up the leases, when the tasks have ended. Raises `StoreError`."""
-        await self._summarizer.release()
-        await self._summarizer.incidents.release()
+    @property
+    def releases(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        """Each gives up a lease, when the tasks have ended. They raise `StoreError`."""
+        summarizer = self._summarizer
+        return summarizer.release_share, summarizer.release_lease, summarizer.incidents.release
 
     async def _keep_summarizing(self) -> None:
         await keep_summarizing(self._summarizer, self._counters, pause=_SUMMARIES_PERIOD)

@@ -345,7 +345,15 @@ class Summarizer:
 
     async def release(self) -> None:
         """Let others do the work of this process now. Raises `StoreError`."""
+        await self.release_share()
+        await self.release_lease()
+
+    async def release_share(self) -> None:
+        """Let others summarize the sessions of this process now. Raises `StoreError`."""
         await self._share.release(self._store.reports)
+
+    async def release_lease(self) -> None:
+        """Let another process lead now. Raises `StoreError`."""
         await self._lease.release(self._store.reports)
 
     async def _take_turn(self) -> None:
