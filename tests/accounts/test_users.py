@@ -24,6 +24,12 @@ def test_refusing_an_unknown_user_costs_as_much_as_a_wrong_password() -> None:
     assert not verify(None, "correct horse")
 
 
+def test_passwords_are_hashed_as_owasp_recommends_and_by_one_thread() -> None:
+    parameters = extract_parameters(users._HASHER.hash("correct horse"))
+    assert (parameters.memory_cost, parameters.time_cost) == (19_456, 2)  # KiB.
+    assert parameters.parallelism == 1
+
+
 def _jmmc(
     folder: Path, *arguments: str, answer: str = "", **environ: str
 ) -> subprocess.CompletedProcess[str]:
