@@ -1,6 +1,8 @@
 """Answers in the terminal (report, sessions, show), and the commands that fill a store."""
 
+import asyncio
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,11 @@ import pyarrow.parquet
 import pytest
 
 from jmmc import Reader
+from jmmc.cli.answers import _spark
+from jmmc.core.model import Dialect, Push, Sample
 from jmmc.simulation.scenario import Scenario, simulate
+from jmmc.stores.sqlite.store import SqliteStore
+from tests.support.builders import UID
 from tests.support.commands import jmmc
 from tests.support.servers import FASTER, Serve
 from tests.support.waiting import wait_until
@@ -279,3 +285,42 @@ def test_a_collector_keeps_its_summaries_up_to_date(tmp_path: Path) -> None:
         wait_until(has_summaries, pause=0.2)
     finally:
         serve.close()
+
+
+def test_a_curve_shows_unknown_time_and_weighs_values_by_time() -> None:
+    """Two values to a bar: 100 % for one second beside 0 % for seven are one eighth."""
+    shares = [(1.0, 1), (0.0, 7), (None, 0), (None, 10), (1.0, 5), (None, 5), (0.0, 5), (0.0, 5)]
+    assert _spark(shares, most=1.0, width=4) == "▁·█ "
+    assert _spark([(None, 0)]) == "·"
+    assert _spark([]) == "no data"
+
+
+def test_one_session_is_singular_and_unknown_time_stands_in_its_curves_where_it_was(
+    tmp_path: Path,
+) -> None:
+    """Twenty minutes: known for 300 s, nothing heard for 600 s, known again for 300 s."""
+    times = [*range(0, 301, 30), *range(900, 1201, 30)]
+    samples = tuple(
+        Sample(seq, 1_700_000_000 + at, b'{"cq":90,"rtt":20}', full=at == 900)
+        for seq, at in enumerate(times)
+    )
+
+    async def fill() -> None:
+        store = SqliteStore(tmp_path / "jmmc.db")
+        await store.open()
+        await store.append([Push("1" * 24, "room", UID, Dialect.V2, samples)])
+        await store.close()
+
+    asyncio.run(fill())
+    assert jmmc("rebuild", folder=tmp_path).returncode == 0
+    window = ["--since", "2023-11-14T22:13:20Z", "--until", "2023-11-14T22:33:20Z"]
+    report = jmmc("report", *window, folder=tmp_path).stdout
+    assert "\n1 session in 1 room, 20 minutes, peak 1 person\n" in report
+    listed = jmmc("sessions", *window, folder=tmp_path).stdout
+    assert listed.splitlines()[1].split()[:4] == ["11111111", "11-14", "22:13", "20"]
+    shown = jmmc("show", "1" * 24, folder=tmp_path).stdout
+    curve = next(line for line in shown.splitlines() if line.startswith("rtt_ms"))
+    known, unknown, again = re.search("(█+)(·+)(█+)", curve).groups()  # type: ignore[union-attr]
+    # Of 60 bars, 20 s each: what is known after a hole may begin one sampling interval before.
+    assert (len(known), len(known + unknown + again)) == (15, 60)
+    assert 28 <= len(unknown) <= 30

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet
 
+from jmmc.cli.terminal import minutes_text
 from jmmc.core.model import Dialect, Push, Sample
+from jmmc.core.text import counted
 from jmmc.stores.sqlite.store import SqliteStore
 from tests.support.builders import UID
 from tests.support.commands import jmmc
@@ -122,3 +124,17 @@ def test_an_empty_export_has_the_columns_of_a_full_one(
             columns.append(parquet.read_schema(io.BytesIO(content)))
     assert columns[0] == columns[1]
     assert len(columns[0]) > 20
+
+
+def test_minutes_below_ten_have_a_place_after_the_point() -> None:
+    assert [minutes_text(seconds) for seconds in (0, 30, 150, 594, 599, 75 * 60, 100_000 * 60)] == [
+        *("0.0", "0.5", "2.5", "9.9", "10"),
+        *("75", "100,000"),
+    ]
+
+
+def test_one_of_a_thing_is_not_plural() -> None:
+    assert counted(1, "session") == "1 session"
+    assert counted(0, "session") == "0 sessions"
+    assert counted(1, "person", "people") == "1 person"
+    assert counted(1200, "person", "people") == "1,200 people"

@@ -41,7 +41,7 @@ from jmmc.cli.terminal import (
 )
 from jmmc.cli.times import local_time, utc_option
 from jmmc.core.calendar import Period
-from jmmc.core.text import printable
+from jmmc.core.text import counted, printable
 from jmmc.quality.differences import Difference, Mark
 from jmmc.quality.filters import DIMENSIONS, IncidentFilter
 from jmmc.quality.grading import Grade
@@ -49,6 +49,7 @@ from jmmc.quality.losses import Loss
 from jmmc.quality.outcomes import ATTEMPTS, DROPPED, NO_MEDIA
 from jmmc.quality.ratings import Ratings
 from jmmc.quality.summary import Summary
+from jmmc.web.dashboard.durations import duration
 from jmmc.web.dashboard.i18n import upload_sentence, way_sentence, words
 
 _MOST_WAYS = 6
@@ -109,14 +110,15 @@ def report(
     grades = overview.grades
     lines = [
         f"{local_time(overview.since)} to {local_time(overview.until)}",
-        f"{overview.sessions:,} sessions in {overview.rooms:,} rooms,"
-        f" {overview.minutes:,} minutes, peak {overview.peak_people:,} people",
+        f"{counted(overview.sessions, 'session')} in {counted(overview.rooms, 'room')},"
+        f" {counted(overview.minutes, 'minute')},"
+        f" peak {counted(overview.peak_people, 'person', 'people')}",
     ]
     if overview.ratings.sessions:
         lines.append(f"rating       {_rating(overview.ratings)}")
     quality = Text.assemble("quality      ", *_shares(grades))
-    concurrent = Text(f"concurrent   {_spark([point.participants for point in overview.series])}")
-    poor_shares = [point.grades.poor_share or 0.0 for point in overview.series]
+    people, poor_shares = _curves(overview)
+    concurrent = Text(f"concurrent   {_spark(people)}")
     poor_time = Text(f"poor time    {_spark(poor_shares, most=1.0)}", style="red")
     PlainConsole().print(
         Group(*lines, quality, concurrent, poor_time, *_joins(overview.joins, overview))
@@ -168,7 +170,8 @@ def _render_session(detail: SessionDetail) -> Group:
     )
     parts: list[Any] = [
         Text(printable(f"{summary.session}  {room_text(summary.room)}"), style="bold"),
-        f"{local_time(summary.began)} {ended}, {summary.samples} samples, {summary.gaps} gaps",
+        f"{local_time(summary.began)} {ended},"
+        f" {counted(summary.samples, 'sample')}, {counted(summary.gaps, 'gap')}",
         *(_about_person(summary)),
         f"{summary.browser or '?'} on {summary.os or '?'}; region {moved(summary, 'region')},"
         f"{_bridges(summary)}"
@@ -182,9 +185,10 @@ def _render_session(detail: SessionDetail) -> Group:
         heading = "dropped" if summary.outcome == DROPPED else "no media"
         parts.append(Text(f"{heading:<13}{failure_text(summary.failure)}", style="red"))
     for name in ("quality", "rtt_ms", "down_loss_percent", "up_bandwidth_kbps"):
-        if values := _by_time(detail, name):
-            low, high = min(values), max(values)
-            parts.append(f"{name:<18} {_spark(values)}  {low:g} to {high:g}")
+        values = _by_time(detail, name)
+        if known := [value for value in values if value is not None]:
+            line = _spark([(value, 1) for value in values])
+            parts.append(f"{name:<18} {line}  {min(known):g} to {max(known):g}")
     for spell in detail.spells:
         reasons = ", ".join(
             reasons_text([reason]) + (_losses(spell.losses) if reason == "loss" else "")
@@ -316,14 +320,14 @@ def _own_rating(summary: Summary) -> str:
     return f"{summary.rating} of 5{reason}"
 
 
-def _by_time(detail: SessionDetail, curve: str) -> list[float]:
-    """The known values of a curve at equal distances in time."""
+def _by_time(detail: SessionDetail, curve: str) -> list[float | None]:
+    """The values of a curve at equal distances in time; None where it is unknown."""
     times, values = detail.times, detail.curves.get(curve, ())
     if not values:
         return []
     moments = (times[0] + (times[-1] - times[0]) * n // _POINTS for n in range(_POINTS))
     found = [values[bisect_right(times, moment) - 1] for moment in moments]
-    return [value for value in found if isinstance(value, int | float)]
+    return [value if isinstance(value, int | float) else None for value in found]
 
 
 def _render_comparison(by: str, compared: Sequence[Comparison]) -> Table:
@@ -423,7 +427,7 @@ def _shares(grades: Grades) -> list[tuple[str, str]]:
         strict=True,
     )
     parts = [(f"{MARKS[name]} {percent(share)} {name}   ", COLOURS[name]) for name, share in shares]
-    return [*parts, (f"{grades.unknown_seconds // 60:,} minutes unknown", COLOURS["unknown"])]
+    return [*parts, (printable(f"{duration(grades.unknown_seconds)} unknown"), COLOURS["unknown"])]
 
 
 def _timeline(summary: Summary, width: int = 60) -> list[tuple[str, str]]:
@@ -439,13 +443,45 @@ def _timeline(summary: Summary, width: int = 60) -> list[tuple[str, str]]:
     return [(MARKS[name], COLOURS[name]) for name in names]
 
 
-def _spark(values: Sequence[float], *, most: float | None = None, width: int = 60) -> str:
+def _curves(
+    overview: Overview,
+) -> tuple[list[tuple[float | None, int]], list[tuple[float | None, int]]]:
+    """The people and the shares of poor time of all steps, weighed by their seconds.
+
+    A step without a point had nobody: 0 people, and an unknown share.
+    """
+    if not overview.series:
+        return [], []
+    since, step = overview.since, overview.step
+    points = {-(-(point.start - since) // step): point for point in overview.series}
+    steps = max(-(-(overview.until - since) // step), max(points) + 1)
+    people: list[tuple[float | None, int]] = [(0.0, step)] * steps
+    poor_shares: list[tuple[float | None, int]] = [(None, 0)] * steps
+    for number, point in points.items():
+        people[number] = (point.participants, point.seconds)
+        poor_shares[number] = (point.grades.poor_share, point.grades.known_seconds)
+    return people, poor_shares
+
+
+def _spark(
+    values: Sequence[tuple[float | None, float]], *, most: float | None = None, width: int = 60
+) -> str:
+    """Draw values with their weights, some together where there are many; `·` is unknown.
+
+    The highest bar is `most`, or the highest of the values.
+    """
     if not values:
         return "no data"
     size = -(-len(values) // width)
-    means = [
-        sum(values[at : at + size]) / len(values[at : at + size])
-        for at in range(0, len(values), size)
-    ]
-    top = most or max(means) or 1
-    return "".join(_BARS[min(8, max(0, round(mean / top * 8)))] for mean in means)
+    means = [_mean(values[at : at + size]) for at in range(0, len(values), size)]
+    top = most or max((mean for mean in means if mean is not None), default=0) or 1
+    return "".join(
+        MARKS["unknown"] if mean is None else _BARS[min(8, max(0, round(mean / top * 8)))]
+        for mean in means
+    )
+
+
+def _mean(values: Sequence[tuple[float | None, float]]) -> float | None:
+    known = [(value, weight) for value, weight in values if value is not None and weight]
+    weights = sum(weight for _, weight in known)
+    return sum(value * weight for value, weight in known) / weights if weights else None

@@ -23,9 +23,9 @@ from jmmc.cli.common import (
     store_option,
 )
 from jmmc.cli.filters import CAUSES, cause_of
-from jmmc.cli.terminal import room_text
+from jmmc.cli.terminal import minutes_text, room_text
 from jmmc.cli.times import local_time, time_column, utc_option
-from jmmc.core.text import printable
+from jmmc.core.text import counted, printable
 from jmmc.quality.causes.recorded import RecordedIncident
 from jmmc.quality.filters import INCIDENT_ORDERS, IncidentFilter, IncidentOrder
 
@@ -121,10 +121,10 @@ def incident_table(incidents: Sequence[RecordedIncident]) -> Table:
         table.add_row(
             incident.id,
             at,
-            f"{(incident.end - incident.start) / 60:.0f}",
+            minutes_text(incident.end - incident.start),
             f"{incident.people:,}",
             f"{incident.meetings:,}",
-            _person_minutes(incident),
+            minutes_text(incident.seconds),
             printable(title(incident.answer, "en", incident.names)) + running,
         )
     return table
@@ -138,8 +138,9 @@ def render_incident(detail: IncidentDetail) -> Group:
     parts: list[Any] = [
         Text(printable(title(incident.answer, "en", incident.names)), style="bold"),
         f"{incident.id}  {local_time(incident.start)} {ended}",
-        f"{incident.people:,} people in {incident.meetings:,} meetings affected,"
-        f" {_person_minutes(incident)} person-minutes",
+        f"{counted(incident.people, 'person', 'people')}"
+        f" in {counted(incident.meetings, 'meeting')} affected,"
+        f" {minutes_text(incident.seconds)} person-minutes",
         Text(printable(headline(incident.answer, "en", incident.names)), style="bold"),
         *(f"  {printable(fact)}" for fact in fact_sentences(first, "en")),
     ]
@@ -166,11 +167,7 @@ def render_incident(detail: IncidentDetail) -> Group:
             meeting.session,
             room_text(meeting.room),
             f"{meeting.people:,}",
-            f"{meeting.seconds / 60:,.1f}",
+            minutes_text(meeting.seconds),
         )
     more = incident.meetings - min(_MOST_MEETINGS, len(incident.worst_meetings))
-    return Group(*parts, "", table, *([f"and {more:,} more meetings"] if more > 0 else []))
-
-
-def _person_minutes(incident: RecordedIncident) -> str:
-    return f"{incident.seconds / 60:,.{0 if incident.seconds >= 600 else 1}f}"
+    return Group(*parts, "", table, *([f"and {counted(more, 'more meeting')}"] if more > 0 else []))

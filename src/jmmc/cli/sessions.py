@@ -25,6 +25,7 @@ from jmmc.cli.filters import CAUSES, cause_of, filter_options, given_selection, 
 from jmmc.cli.terminal import (
     failure_text,
     grade_mark,
+    minutes_text,
     moved,
     percent,
     reasons_text,
@@ -176,7 +177,7 @@ def _sessions_table(
         table.add_row(
             session.session[:_SHORT],
             began,
-            f"{(session.ended - session.began) / 60:.0f}",
+            minutes_text(session.ended - session.began),
             grade_mark(session.grade),
             percent(session.poor / session.known if session.known else None),
             *_cells(session, [values[column] for column in more], width),

@@ -18,6 +18,12 @@ MARKS = {"good": "●", "fair": "◐", "poor": "○", "unknown": "·"}
 _MOST_MOVES = 6  # Values of a dimension of one session.
 
 
+def minutes_text(seconds: float) -> str:
+    """Seconds as minutes, with a place after the point below ten."""
+    minutes = seconds / 60
+    return f"{minutes:,.{1 if round(minutes, 1) < 10 else 0}f}"
+
+
 def percent(share: float | None) -> str:
     """A share as a percentage; `?` is unknown."""
     return "?" if share is None else f"{share:.1%}"

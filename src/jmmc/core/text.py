@@ -72,3 +72,8 @@ def _code_in_markup(match: re.Match[str]) -> str:
 
 def _code(char: str) -> str:
     return char.encode("unicode_escape").decode()
+
+
+def counted(number: int, thing: str, things: str = "") -> str:
+    """A number of things: `1 session`, `1,200 sessions`; `things` where that is not `thing`s."""
+    return f"{number:,} {thing if number == 1 else things or thing + 's'}"

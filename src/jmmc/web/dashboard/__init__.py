@@ -5,4 +5,4 @@ its data from `answers` and the collector's own state. It knows nothing of SQL, 
 received, nor of how grades and causes are computed.
 """
 
-__all__ = ["i18n"]
+__all__ = ["durations", "i18n"]
