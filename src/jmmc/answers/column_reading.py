@@ -130,7 +130,7 @@ class WindowColumns(NamedTuple):
 
     columns: ColumnSums
     sessions: WindowSums
-    joins: WindowJoins
+    joins: WindowJoins | None
 
     def values(self) -> dict[str, Sums]:
         """The sums by value; "" is that of all, where there is no dimension."""
@@ -148,8 +148,10 @@ class WindowColumns(NamedTuple):
             found[value].merge(replicates)
         return found
 
-    def joins_by_value(self) -> dict[str, JoinSums]:
-        """The joins by value."""
+    def joins_by_value(self) -> dict[str, JoinSums] | None:
+        """The joins by value; None where they are not wanted."""
+        if self.joins is None:
+            return None
         columns = {value_of(key): sums for key, sums in self.columns.joins().items()}
         return added_joins([columns, self.joins.values()])
 
@@ -184,20 +186,30 @@ def value_of(key: Key) -> str:
 
 
 async def read_window(
-    reports: Reports, selection: SummaryFilter, by: str, steps: QualitySteps | None
+    reports: Reports,
+    selection: SummaryFilter,
+    by: str,
+    steps: QualitySteps | None,
+    *,
+    joins: bool,
+    rooms: bool,
+    spread: bool,
 ) -> WindowColumns | None:
-    """All sums of a window by value of a dimension, or of all; None where columns do not answer.
+    """The sums of a window by value of a dimension, or of all; None where columns do not answer.
 
-    `steps` takes what is over time, if that is wanted: then by hours.
+    `steps` takes what is over time, if that is wanted: then by hours. `joins`, `rooms` and `spread`
+    are whether these are wanted, as for `ColumnSums`.
     """
     days = await days_of(reports, selection)
     if not days:
         return None
     since, until = selection.window
     window = WindowColumns(
-        ColumnSums(selection, (by,) if by else (), steps=steps, spread=True, joins=True),
+        ColumnSums(
+            selection, (by,) if by else (), steps=steps, rooms=rooms, spread=spread, joins=joins
+        ),
         WindowSums(selection, by=by, over_time=steps is not None, steps=steps),
-        WindowJoins(selection, since, until, by=by),
+        WindowJoins(selection, since, until, by=by) if joins else None,
     )
     rest = await add_days(reports, days, [window.columns], selection)
     names = (*SESSION_COLUMNS, by) if by else SESSION_COLUMNS
@@ -287,4 +299,5 @@ def _join_row(row: Sequence[Any]) -> Sequence[Any]:
 
 def _add_rows(window: WindowColumns, rows: Sequence[Sequence[Any]]) -> None:
     window.sessions.add(starmap(Row, _stay_rows(rows)))
-    window.joins.add(map(_join_row, paused(rows)))
+    if window.joins is not None:
+        window.joins.add(map(_join_row, paused(rows)))

@@ -112,7 +112,7 @@ class Overviews:
         """Totals and a time series of the window, and what runs now."""
         since, until = window_of(selection)
         length = DAY if step_of(until - since, MAX_POINTS) % DAY == 0 else HOUR
-        sums = await self._reader.totals(selection, ALL, length, joins=True)
+        sums = await self._reader.totals(selection, ALL, length, joins=True, rooms=True)
         joins = None if sums.joins is None else sums.joins.get(ALL, JoinSums())
         if sums.edges is None:
             return await self._overview(selection, sums, len(sums.rooms), joins)
@@ -163,7 +163,7 @@ class Overviews:
         """
         from_both = not selection.only_window and await self._reader.stored(selection) is not None
         length = None if from_both else HOUR
-        compared_sums = await self._reader.totals(selection, by, length, joins=True)
+        compared_sums = await self._reader.totals(selection, by, length, joins=True, spread=True)
         joins: JoinSums | None = None
         sums = compared_sums
         if from_both:

@@ -114,21 +114,37 @@ class WindowReader:
         return await stored_value(self._reports, selection)
 
     async def totals(
-        self, selection: SummaryFilter, by: str, length: int | None, *, joins: bool = False
+        self,
+        selection: SummaryFilter,
+        by: str,
+        length: int | None,
+        *,
+        joins: bool = False,
+        rooms: bool = False,
+        spread: bool = False,
     ) -> WindowTotals:
         """The sums of a window: by value of `by`, and over time in parts of at most `length`.
 
         Where rollups answer the selection (`stored_value`), whole hours come from them, and both
         ends from the sessions that were there, because intervals need more than rollups have of
         five minutes. Otherwise, and in a short window, all of it comes from sessions. Without a
-        `length` there is nothing over time. `joins` is whether joins are wanted.
+        `length` there is nothing over time. `joins` is whether joins are wanted, `rooms` whether
+        rooms are, and `spread` whether their bad time and the tenths of good time are, too.
         """
         since, until = window_of(selection)
         steps = QualitySteps(quality_step_of(until - since))
         stored = await self.stored(selection) if not by or selection.only_window else None
         over_time = length is not None
         if stored is None and not (over_time and step_of(until - since, MAX_POINTS) % HOUR):
-            window = await read_window(self._reports, selection, by, steps if over_time else None)
+            window = await read_window(
+                self._reports,
+                selection,
+                by,
+                steps if over_time else None,
+                joins=joins,
+                rooms=rooms,
+                spread=spread,
+            )
             if window is not None:
                 return await in_background(lambda: _totals_of_columns(window, steps))
         if stored is None:
