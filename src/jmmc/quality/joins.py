@@ -166,11 +166,14 @@ class JoinSums(Struct, array_like=True, gc=False):
         """Add sessions that count for `counts` each: how many by `groups_of` them."""
         number = sum(groups.values())
         self.counts += Joins(*(count * number for count in counts.counts))
-        for of_group, count in groups.items():
-            self._count(counts, failure, of_group, count)
+        _add_groups(self.clusters, counts, groups)
+        self._count_reasons(counts, failure, number)
 
     def _count(self, counts: Joins, failure: str, groups: tuple[int, int], number: int) -> None:
-        _add_clusters(self.clusters, counts, groups, number)
+        _add_groups(self.clusters, counts, {groups: number})
+        self._count_reasons(counts, failure, number)
+
+    def _count_reasons(self, counts: Joins, failure: str, number: int) -> None:
         if counts.failed or counts.refused:
             self.failures[failure] = self.failures.get(failure, 0) + number
         if counts.dropped:
@@ -208,7 +211,9 @@ class JoinSums(Struct, array_like=True, gc=False):
 _ATTEMPTS_AT, _FAILED_AT, _ENDED_AT, _DROPPED_AT = range(4)  # Rows of `JoinSums.clusters`.
 
 
-def _add_clusters(clusters: Clusters, counts: Joins, groups: tuple[int, int], number: int) -> None:
+def _add_groups(clusters: Clusters, counts: Joins, groups: Mapping[tuple[int, int], int]) -> None:
+    """Add sessions that count for `counts` each: how many by `groups_of` them."""
+    counted = clusters.get
     for row, count in (
         (_ATTEMPTS_AT, counts.attempts),
         (_FAILED_AT, counts.failed),
@@ -216,8 +221,13 @@ def _add_clusters(clusters: Clusters, counts: Joins, groups: tuple[int, int], nu
         (_DROPPED_AT, counts.dropped),
     ):
         if count:
-            for place in cluster_places(row, groups):
-                clusters[place] = clusters.get(place, 0) + count * number
+            of_persons, of_meetings = cluster_places(row, (0, 0))
+            for (person, meeting), number in groups.items():
+                more = count * number
+                person += of_persons
+                meeting += of_meetings
+                clusters[person] = counted(person, 0) + more
+                clusters[meeting] = counted(meeting, 0) + more
 
 
 def _merge(into: dict[_K, int], more: Mapping[_K, int]) -> None:
