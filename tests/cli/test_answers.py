@@ -288,7 +288,7 @@ def test_a_collector_keeps_its_summaries_up_to_date(tmp_path: Path) -> None:
 
 
 def test_a_curve_shows_unknown_time_and_weighs_values_by_time() -> None:
-    """Two values to a bar: 100 % for one second beside 0 % for seven are one eighth."""
+    """A bar is the weighted mean of two values: 100 % for 1 s and 0 % for 7 s are one eighth."""
     shares = [(1.0, 1), (0.0, 7), (None, 0), (None, 10), (1.0, 5), (None, 5), (0.0, 5), (0.0, 5)]
     assert _spark(shares, most=1.0, width=4) == "▁·█ "
     assert _spark([(None, 0)]) == "·"

@@ -117,7 +117,7 @@ def test_the_report_in_the_terminal(asked: Asked) -> None:
     window = _WINDOWS[1]
     text = asked.cli("report", "--utc", "--since", window[0], "--until", window[1])
     right = totals(cases.RANDOM, *window)
-    found = re.search(r"(\d+) sessions? in (\d+) rooms?, ([\d,]+) minutes?, peak (\d+) p", text)
+    found = re.search(r"(\d+) sessions in (\d+) rooms, ([\d,]+) minutes, peak (\d+) people", text)
     assert found, text
     assert [int(group.replace(",", "")) for group in found.groups()] == [
         len(right.sessions),

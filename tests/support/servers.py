@@ -164,7 +164,7 @@ class Serve:
     def thread_delay(self) -> float:
         """Seconds that all threads, added up, have waited for a processor, ready to run.
 
-        The event loop may wait for one of them that holds the GIL meanwhile.
+        One of them may hold the GIL for which the event loop waits.
         """
         assert self.process is not None
         delay = 0.0

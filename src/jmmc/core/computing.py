@@ -3,8 +3,8 @@
 One thread of the process computes at a time, for readers and for background work alike: each
 further one would make a push wait once more for the GIL. They take turns of a few milliseconds, so
 that a short computation does not wait for the end of a long one. Between two turns nobody computes,
-the longer the busier the process is with other work. A long computation calls `pause` often: there
-its turn may end, and there it ends when nobody waits for its result any more.
+the longer the busier the process is with other work. A long computation calls `pause` often, where
+its turn may end. When its caller is cancelled, it ends at its next `pause`.
 """
 
 import asyncio
@@ -29,11 +29,11 @@ _current = threading.local()
 
 
 class Abandoned(Exception):
-    """Nobody waits for this computation any more."""
+    """The caller of this computation has been cancelled."""
 
 
 class _Turns:
-    """A lock that is passed on in the order in which threads ask for it, after a rest."""
+    """A fair lock (first in, first out) with a rest between two holders."""
 
     def __init__(self) -> None:
         self._state = threading.Lock()
@@ -88,7 +88,7 @@ _turns = _Turns()
 
 
 class _Computation:
-    """One call in a thread, and whether somebody still waits for it."""
+    """A function that runs in a thread, and whether its caller has been cancelled."""
 
     def __init__(self, function: Callable[[], object]) -> None:
         self.abandoned = False

@@ -3,5 +3,5 @@
 MOST_RECENT = 150_000
 """In a store each takes some 450 bytes, and one that is forgotten costs a query with each push.
 
-Its sender takes 280 bytes; a session that is forgotten counts as new for its address.
+The address of its sender takes 280 bytes. A forgotten session counts as new for its address.
 """

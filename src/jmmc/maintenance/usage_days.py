@@ -9,12 +9,11 @@ its people go, too: an estimate of their number stays.
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Protocol, TypeVar
 
 import msgspec
 
 from jmmc.core.calendar import Bounds, Calendar
-from jmmc.core.computing import pause
+from jmmc.core.computing import Computations, pause
 from jmmc.core.logging import logger
 from jmmc.core.repeating import repeat_every
 from jmmc.core.tasks import raise_if_cancelled
@@ -34,13 +33,6 @@ from jmmc.quality.usage import (
 )
 from jmmc.settings import Settings
 from jmmc.stores import Lease, Reports, Store
-
-_T = TypeVar("_T")
-
-
-class _Run(Protocol):
-    async def __call__(self, function: Callable[[], _T], /) -> _T: ...
-
 
 _log = logger(__name__)
 
@@ -75,11 +67,11 @@ def is_affected(bounds: Bounds, stale_day: int) -> bool:
 
 
 async def read_usage(
-    reports: Reports, spans: Spans, selection: SummaryFilter, run: _Run
+    reports: Reports, spans: Spans, selection: SummaryFilter, run: Computations
 ) -> list[UsageSums]:
     """The use of neighbouring spans of time, from summaries, which are read in parts.
 
-    `run` runs a long computation (`jmmc.core.computing`).
+    `run` computes in the threads of readers, or of background work.
     """
     around = msgspec.structs.replace(
         selection, since=spans[0][0] - BEFORE, until=spans[-1][1] + AFTER, attempts=None
