@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from jmmc.core.yielding import LoadAwareYielder, batch_size_for, rest_after
+from jmmc.core.yielding import LoadAwareYielder, rest_after
 
 
 class Loop:
@@ -152,13 +152,6 @@ async def test_work_that_took_minutes_pauses_for_seconds() -> None:
     began = loop.now
     await yielder.run(loop.piece(120))
     assert loop.now - began < 131
-
-
-@pytest.mark.parametrize(
-    ("count", "worked", "fit"), [(1, 0.01, 5), (5, 0.2, 1), (1, 3.0, 1), (5, 0.001, 50), (1, 0, 50)]
-)
-def test_the_batch_size_fits_the_time(count: int, worked: float, fit: int) -> None:
-    assert batch_size_for(count, worked, seconds=0.05, most=50) == fit
 
 
 @pytest.mark.parametrize(

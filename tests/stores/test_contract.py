@@ -306,6 +306,20 @@ async def test_get_returns_sessions_in_the_order_of_the_ids(store: Store) -> Non
     assert await store.get([]) == []
 
 
+async def test_the_length_of_sessions_is_known_without_reading_them(store: Store) -> None:
+    for first in range(0, 140, 7):
+        await store.append([push(*range(first, first + 7), session=_A)])
+    await store.append([push(0, session=_B)])
+    await store.append([v1_push('{"cq":1}', opens=True)])
+    (v1_session,) = [found.id for found in await _sessions(store) if found.id not in (_A, _B)]
+
+    assert await store.lengths([_A, _B, _C, v1_session]) == {_A: 140, _B: 1, v1_session: 1}
+    assert await store.lengths([]) == {}
+    while await store.pack(2**40):
+        pass
+    assert (await store.lengths([_A]))[_A] == 140
+
+
 async def test_a_long_session_is_read_whole(store: Store) -> None:
     for first in range(0, 300, 7):
         await store.append([push(*range(first, first + 7))])

@@ -37,9 +37,10 @@ from jmmc.answers.problem_incidents import (
 )
 from jmmc.answers.stays import read_stays
 from jmmc.answers.threads import in_background
-from jmmc.core.computing import parts_of, pause, paused
+from jmmc.core.computing import pause, paused
 from jmmc.core.errors import JmmcError, Worded
 from jmmc.core.model import Session
+from jmmc.core.parts import parts_of
 from jmmc.maintenance.cause_records import read_records
 from jmmc.quality.causes import (
     Answer,

@@ -7,9 +7,9 @@ from typing import Any, Literal, NamedTuple, get_type_hints
 import msgspec
 
 from jmmc.answers.column_types import Columns, columns_of
-from jmmc.core.computing import parts_of
 from jmmc.core.fields import Moment
 from jmmc.core.model import Dialect, Sample, Session, SessionFilter
+from jmmc.core.parts import parts_of
 from jmmc.core.readings import METRICS
 from jmmc.core.text import printable_json
 from jmmc.quality.causes.recorded import RecordedIncident

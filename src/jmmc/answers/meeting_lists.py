@@ -21,7 +21,8 @@ from jmmc.answers.stays import (
     stay_of,
 )
 from jmmc.answers.threads import in_background
-from jmmc.core.computing import parts_of, paused
+from jmmc.core.computing import paused
+from jmmc.core.parts import parts_of
 from jmmc.core.tasks import prefetch
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.grades import append_span

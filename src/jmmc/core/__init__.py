@@ -18,6 +18,7 @@ __all__ = [
     "model",
     "outgoing",
     "partitions",
+    "parts",
     "readings",
     "recent_sessions",
     "repeating",

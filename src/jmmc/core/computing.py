@@ -11,7 +11,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -163,9 +163,3 @@ def paused(items: Iterable[_T], every: int = _ITEMS) -> Iterator[_T]:
         yield item
         if number % every == 0:
             pause()
-
-
-def parts_of(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
-    """Yield `size` items at a time."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

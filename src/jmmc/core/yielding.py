@@ -14,14 +14,6 @@ _SHORTEST_PAUSE = 0.001  # Seconds.
 _LONGEST_PAUSE = 10.0  # Seconds: however long a piece of work was, the next one begins.
 
 
-def batch_size_for(count: int, worked: float, *, seconds: float, most: int) -> int:
-    """Return how many items take `seconds` of work, when `count` items took `worked` seconds.
-
-    At least 1, at most `most`.
-    """
-    return max(1, min(most, int(count * seconds / worked))) if worked > 0 else most
-
-
 class LoadAwareYielder:
     """Pauses after each piece of work, the longer the busier the loop was of late.
 

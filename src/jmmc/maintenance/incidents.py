@@ -25,6 +25,7 @@ import msgspec
 from jmmc.core.computing import pause
 from jmmc.core.errors import StoreError
 from jmmc.core.logging import logger
+from jmmc.core.parts import parts_of
 from jmmc.core.tasks import raise_if_cancelled
 from jmmc.core.timestamps import to_iso
 from jmmc.core.yielding import LoadAwareYielder
@@ -268,8 +269,8 @@ class IncidentFinder:
         clipped = Clipping(since, until)
         found: dict[str, Summary] = {}
         unknown: list[str] = []
-        for start in range(0, len(sessions), _TOGETHER_AT_HAND):
-            for session in sessions[start : start + _TOGETHER_AT_HAND]:
+        for part in parts_of(sessions, _TOGETHER_AT_HAND):
+            for session in part:
                 summary = self._summary_at_hand(session)
                 if summary is None:
                     unknown.append(session)
@@ -281,8 +282,8 @@ class IncidentFinder:
             for summary in await self._store.reports.get_summaries(part):
                 found[summary.session] = clipped(summary)
 
-        for start in range(0, len(unknown), _TOGETHER):
-            await self._yielder.run(read(unknown[start : start + _TOGETHER]))
+        for part in parts_of(unknown, _TOGETHER):
+            await self._yielder.run(read(part))
         return [found[session] for session in sessions if session in found]
 
     async def _stored(self, hour: int) -> list[StoredIncident]:

@@ -45,6 +45,11 @@ class RunningSessions:
             return None
         return remembered
 
+    def samples(self, session: str) -> int:
+        """From how many samples a session was summed up; 0 where it is not remembered."""
+        remembered = self._sessions.get(session)
+        return remembered.progress.samples if remembered else 0
+
     def summary(self, session: str) -> Summary | None:
         """The stored summary of a session, where it is at hand."""
         return self._summaries.get(session)

@@ -23,8 +23,9 @@ from jmmc.core.errors import StoreError
 from jmmc.core.logging import logger
 from jmmc.core.model import Session, SessionFilter
 from jmmc.core.partitions import partition_of
+from jmmc.core.parts import parts_of, parts_within
 from jmmc.core.repeating import repeat
-from jmmc.core.yielding import LoadAwareYielder, batch_size_for
+from jmmc.core.yielding import LoadAwareYielder
 from jmmc.ingest.counters import Counters
 from jmmc.maintenance.call_time_metrics import CallTimeCounters
 from jmmc.maintenance.incidents import IncidentFinder
@@ -54,7 +55,8 @@ _T = TypeVar("_T")
 _log = logger(__name__)
 
 _STEP_SESSIONS = 2000  # In one step: half a second, of which reading what is dirty takes 0.03.
-_REBUILT_SESSIONS = 500  # In memory at a time, with all of their samples.
+_REBUILT_SESSIONS = 500  # In memory at a time, with all of their samples:
+_REBUILT_SAMPLES = 100_000  # of long sessions fewer, 100 MB while they are read.
 _STEP_SECONDS = 10  # After these, those that are due are read again.
 _DIRTY_IDS = 10_000  # Changed sessions that are read together: 30 ms, mostly in a thread.
 _DIRTY_READS = 2  # In one step: of 60,000 that wait each is found by the third step.
@@ -62,8 +64,9 @@ _OVERDUE_PERIOD = 3  # Seconds: to look through 10,000 running sessions takes 2 
 _AHEAD_PERIOD = 60  # Seconds: of those that a wrong clock dated, some may really run for hours.
 _OVERDUE_IDS = 2000  # In one step, of sessions that may have ended.
 _GROUP_SESSIONS = 100  # In memory at a time: of a busy loop each way to the store takes 0.1 s.
+_GROUP_SAMPLES = 20_000  # Of these, read at a time: 20 MB. To sum them up takes 0.4 s of CPU.
+_USUAL_SAMPLES = 200  # Of a session of which nothing is known yet: half an hour has as many.
 _LEAST_SHARE = 0.1  # Of a busy loop: 500 summaries a second, of 15,000 sessions that go on.
-_WORK_SECONDS = 0.05  # Without a rest: of long sessions fewer are taken at a time.
 _LEASE = "summaries"
 _LEASE_SECONDS = 120
 _LEASE_RENEWED_AFTER = 5  # Seconds: a renewal is a commit.
@@ -114,7 +117,6 @@ class Summarizer:
         self._due_times = DueTimes()
         self._waiting = WaitingSessions(self._work_of)
         self._sender_of = sender_of
-        self._group_size = 1  # Sessions in the next group.
         self._failed_sessions = SetAside[str]()
         self._share = WorkShare(holder, monotonic=monotonic)
         self._counted: frozenset[int] = frozenset()  # Partitions whose call time is counted here.
@@ -228,13 +230,11 @@ class Summarizer:
         """Summarize as many of these sessions as there is time for, and yield to pushes."""
         done, began = 0, self._monotonic()
         while done < len(ids) and await self._still_may_work():
-            group = self._next_group(ids[done : done + _GROUP_SESSIONS])
+            following = ids[done : done + _GROUP_SESSIONS]
+            group = next(parts_within(following, _GROUP_SAMPLES, self._unread_samples))
             await self._yielder.run(self._try_to_summarize(group, now))
             self._waiting.remove(group)
             self._expected.difference_update(group)
-            self._group_size = batch_size_for(
-                len(group), self._yielder.worked, seconds=_WORK_SECONDS, most=_GROUP_SESSIONS
-            )
             done += len(group)
             if self._monotonic() - began > _STEP_SECONDS:
                 break  # Others may be due by now.
@@ -293,7 +293,8 @@ class Summarizer:
     async def rebuild(self, *, together: int | None = None) -> AsyncGenerator[int]:
         """Rebuild all summaries and rollups from the samples; yield how many sessions are done.
 
-        Works on `together` sessions at a time. Continues where an earlier call was interrupted.
+        Works on `together` sessions at a time, on fewer long ones. Continues where an earlier call
+        was interrupted.
         """
         together = together or _REBUILT_SESSIONS
         reports = self._store.reports
@@ -302,14 +303,16 @@ class Summarizer:
         since = int(records[formula]) if formula in records else None
         done = await self._store.count(SessionFilter(until=since)) if since is not None else 0
         batch: list[Session] = []
+        samples = 0
         async with aclosing(self._store.sessions(SessionFilter(since=since))) as sessions:
             async for session in sessions:
                 batch.append(session)
-                if len(batch) >= together:
+                samples += len(session.samples)
+                if len(batch) >= together or samples >= _REBUILT_SAMPLES:
                     await self._rebuild(batch)
                     await reports.put_record("rebuild", formula, b"%d" % session.began)
                     done += len(batch)
-                    batch = []
+                    batch, samples = [], 0
                     yield done
         await self._rebuild(batch)
         yield done + len(batch)
@@ -413,15 +416,11 @@ class Summarizer:
         sender, samples = known
         return sender, SESSION_WORK + (0 if session in self._sessions else samples)
 
-    def _next_group(self, ids: Sequence[str]) -> Sequence[str]:
-        """Take sessions from the front: all that are known to be short, or what takes 50 ms."""
-        short = 0
-        for id_ in ids:
-            known = self._sender_of(id_)
-            if known is None or self._sums.is_long(known[1]):
-                break
-            short += 1
-        return ids[: max(short, self._group_size)]
+    def _unread_samples(self, session: str) -> int:
+        """How many samples are read for a summary: all of a session that is not remembered."""
+        known = self._sender_of(session)
+        samples = _USUAL_SAMPLES if known is None else known[1]
+        return max(0, samples - self._sessions.samples(session))
 
     def _due(self, ids: Sequence[str], now: float) -> list[str]:
         """Leave out the sessions that are set aside."""
@@ -478,17 +477,20 @@ class Summarizer:
             and (found := self._sessions.get(session, summary.samples))
         }
         new = await self._store.samples_after([found.progress for found in remembered.values()])
-        sessions = await self._store.get([session for session in ids if session not in new])
-        if gone := before.keys() - new.keys() - {session.id for session in sessions}:
-            await self._end_summaries(await self._stored_summaries([*gone]))
         summed_up = [
-            *[
-                await self._sums.go_on(remembered[session], samples, now)
-                for session, samples in new.items()
-                if samples or not self._is_expected(before[session], now)
-            ],
-            *[await self._sums.start(session, now) for session in sessions],
+            await self._sums.go_on(remembered[session], samples, now)
+            for session, samples in new.items()
+            if samples or not self._is_expected(before[session], now)
         ]
+        unread = [session for session in ids if session not in new]
+        lengths = await self._store.lengths(unread) if unread else {}
+        for part in parts_within(unread, _GROUP_SAMPLES, lambda session: lengths.get(session, 0)):
+            sessions = await self._store.get(part)
+            if gone := before.keys() & {*part} - {session.id for session in sessions}:
+                await self._end_summaries(await self._stored_summaries([*gone]))
+            summed_up += [await self._sums.start(session, now) for session in sessions]
+            await self._store_summaries(summed_up, before, before, now)
+            summed_up = []
         await self._store_summaries(summed_up, before, before, now)
 
     async def _stored_summaries(self, ids: Sequence[str]) -> dict[str, Summary]:
@@ -516,9 +518,8 @@ class Summarizer:
         reports = self._store.reports
         rows = await reports.facts(("session", "room"), SummaryFilter(running=True))
         running = [session for session, room in rows if partition_of(room) in partitions]
-        for start in range(0, len(running), _REBUILT_SESSIONS):
-            ids = running[start : start + _REBUILT_SESSIONS]
-            for summary in await reports.get_summaries(ids):
+        for part in parts_of(running, _REBUILT_SESSIONS):
+            for summary in await reports.get_summaries(part):
                 yield summary
 
     async def _summarize_anew(self, sessions: Sequence[Session]) -> None:

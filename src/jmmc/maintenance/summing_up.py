@@ -48,11 +48,6 @@ class SessionSums:
         self._formula = formula
         self._in_a_row = 0  # Samples, since pushes were let through.
 
-    @staticmethod
-    def is_long(samples: int) -> bool:
-        """Whether a session of so many samples is summed up in a thread."""
-        return samples > _LONG_SESSION
-
     async def go_on(
         self, remembered: RememberedSession, samples: Sequence[Sample], now: float
     ) -> SummedUp:
@@ -74,7 +69,7 @@ class SessionSums:
 
     async def _compute(self, work: Callable[[], _T], samples: int) -> _T:
         """Do work of so many samples, where it delays pushes least."""
-        if self.is_long(samples):
+        if samples > _LONG_SESSION:
             return await in_background(work)
         self._in_a_row += _FIXED_WORK + samples
         if self._in_a_row > _SHORT_WORK:

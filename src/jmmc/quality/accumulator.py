@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from jmmc.core.model import Sample, Session
+from jmmc.core.parts import parts_of
 from jmmc.quality.grading import VERSION, CallAccumulator, GradingAccumulator, Rules, rules_of
 from jmmc.quality.quantiles import QuantileAccumulator
 from jmmc.quality.stay import MOST_EVENTS, StayAccumulator, StayRecord
@@ -96,9 +97,8 @@ class SessionAccumulator:
         `pause` is called after each few samples.
         """
         accumulator = SessionAccumulator(Accumulated.of(session), formula)
-        samples = in_order(session)
-        for start in range(0, len(samples), _BETWEEN_PAUSES):
-            accumulator.advance(samples[start : start + _BETWEEN_PAUSES])
+        for part in parts_of(in_order(session), _BETWEEN_PAUSES):
+            accumulator.advance(part)
             pause()
         accumulator.accumulated.samples = len(session.samples)
         return accumulator

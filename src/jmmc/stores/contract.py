@@ -80,6 +80,13 @@ class Store(Protocol):
         """The sessions with these ids, whole, in the order of `ids`; unknown ids are left out."""
         ...
 
+    async def lengths(self, ids: Sequence[str]) -> dict[str, int]:
+        """How many samples these sessions have at the most, without reading them.
+
+        Unknown ids are left out.
+        """
+        ...
+
     async def samples_after(self, known: Sequence[Progress]) -> dict[str, tuple[Sample, ...]]:
         """The samples of sessions after those that are known, in order of `seq`, by session.
 

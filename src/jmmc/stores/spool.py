@@ -171,6 +171,10 @@ class SpooledStore:
         """See `Store.get`. What is in the spool is not included."""
         return await self.store.get(ids)
 
+    async def lengths(self, ids: Sequence[str]) -> dict[str, int]:
+        """See `Store.lengths`. What is in the spool is not included."""
+        return await self.store.lengths(ids)
+
     async def samples_after(self, known: Sequence[Progress]) -> dict[str, tuple[Sample, ...]]:
         """See `Store.samples_after`. What is in the spool is not included."""
         return await self.store.samples_after(known)

@@ -45,6 +45,18 @@ async def get_sessions(connection: Connection, ids: Sequence[str]) -> list[Sessi
     return [sessions[session] for session in ids if session in sessions]
 
 
+async def lengths(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
+    """See `Store.lengths`."""
+    samples = {"$size": {"$cond": [{"$isArray": "$m"}, "$m", []]}}
+    stages: list[Document] = [
+        {"$match": all_of([ObjectId(session) for session in ids])},
+        {"$group": {"_id": {"$ifNull": ["$s", "$_id"]}, "samples": {"$sum": samples}}},
+    ]
+    with connection.operation():
+        cursor = await connection.collection().aggregate(stages)
+        return {str(found["_id"]): found["samples"] async for found in cursor}
+
+
 async def samples_after(
     connection: Connection, known: Sequence[Progress]
 ) -> dict[str, tuple[Sample, ...]]:

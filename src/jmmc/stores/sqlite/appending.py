@@ -10,6 +10,7 @@ import msgspec
 
 from jmmc.core.errors import StoreError
 from jmmc.core.model import Dialect, Push, Receipt, Refusal
+from jmmc.core.parts import parts_of
 from jmmc.core.recent_sessions import MOST_RECENT
 from jmmc.stores.sqlite import archive
 from jmmc.stores.sqlite.connections import Connections
@@ -121,8 +122,8 @@ class Appender:
                 self._find_or_open(connection, pushes)
                 rows: list[SampleRow] = []
                 answers = [self._add_rows(push, rows) for push in pushes]
-                for start in range(0, len(rows), _ROWS):
-                    _insert(connection, rows[start : start + _ROWS])
+                for part in parts_of(rows, _ROWS):
+                    _insert(connection, part)
                 resent = [answer for answer in answers if isinstance(answer, tuple)]
                 ends = iter(_ends_of_runs(connection, resent))
                 receipts = [

@@ -1,12 +1,13 @@
 """Reads sessions with their samples, packed or not."""
 
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
 import msgspec
 
 from jmmc.core.model import Dialect, Progress, Sample, Session, SessionFilter
+from jmmc.core.parts import parts_within
 from jmmc.stores.sqlite.connections import Connections
 from jmmc.stores.sqlite.rows import SESSION_ROWS, sample_of, session_of
 from jmmc.stores.sqlite.selection import session_conditions
@@ -20,6 +21,10 @@ _AFTER = (
     " (SELECT count(*) FROM samples WHERE samples.session = sessions.id AND seq <= value ->> 2))"
     " SELECT known.session, seq, ts, marks, readings FROM known"
     " LEFT JOIN samples ON samples.session = key AND seq > last"
+)
+_LENGTH = (  # Of a session in samples, at the most.
+    "coalesce((SELECT max(seq) + 1 FROM samples WHERE samples.session = sessions.id),"
+    " (SELECT count FROM packed WHERE packed.session = sessions.id), 0)"
 )
 
 
@@ -39,7 +44,7 @@ async def read_sessions(
         if not rows:
             return
         last = (rows[-1][5], rows[-1][0])
-        for part in _parts(rows, await _sizes(connections, rows)):
+        for part in await _parts(connections, rows):
             for session in await _with_samples(connections, part):
                 yield session
 
@@ -67,6 +72,17 @@ async def get_sessions(connections: Connections, ids: Sequence[str]) -> list[Ses
     )
     sessions = {session.id: session for session in await _with_samples(connections, rows)}
     return [sessions[session] for session in ids if session in sessions]
+
+
+async def lengths(connections: Connections, ids: Sequence[str]) -> dict[str, int]:
+    """See `Store.lengths`."""
+    return dict(
+        await connections.read(
+            f"SELECT session, {_LENGTH} FROM sessions"
+            " WHERE session IN (SELECT value FROM json_each(?))",
+            [msgspec.json.encode(list(ids)).decode()],
+        )
+    )
 
 
 async def samples_after(
@@ -102,29 +118,15 @@ async def _read_rows(
     )
 
 
-async def _sizes(connections: Connections, rows: Sequence[Any]) -> dict[int, int]:
-    """How many samples each session has at most, by key: found without reading them."""
-    return dict(
+async def _parts(connections: Connections, rows: Sequence[Any]) -> Iterator[list[Any]]:
+    """Rows of sessions that have at most `_SAMPLES` samples together, or of a single session."""
+    sizes = dict(
         await connections.read(
-            "SELECT value, coalesce((SELECT max(seq) + 1 FROM samples WHERE session = value),"
-            " (SELECT count FROM packed WHERE session = value), 0) FROM json_each(?)",
+            f"SELECT id, {_LENGTH} FROM sessions WHERE id IN (SELECT value FROM json_each(?))",
             [_keys(rows)],
         )
     )
-
-
-def _parts(rows: Sequence[Any], sizes: Mapping[int, int]) -> Iterator[list[Any]]:
-    """Rows of sessions that have at most `_SAMPLES` samples together, or of a single session."""
-    part: list[Any] = []
-    size = 0
-    for row in rows:
-        if part and size + sizes[row[0]] > _SAMPLES:
-            yield part
-            part, size = [], 0
-        part.append(row)
-        size += sizes[row[0]]
-    if part:
-        yield part
+    return parts_within(rows, _SAMPLES, lambda row: sizes.get(row[0], 0))
 
 
 async def _with_samples(connections: Connections, rows: Sequence[Any]) -> list[Session]:

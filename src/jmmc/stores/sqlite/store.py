@@ -74,6 +74,10 @@ class SqliteStore:
         """See `Store.get`."""
         return await reading.get_sessions(self.connections, ids)
 
+    async def lengths(self, ids: Sequence[str]) -> dict[str, int]:
+        """See `Store.lengths`."""
+        return await reading.lengths(self.connections, ids)
+
     async def samples_after(self, known: Sequence[Progress]) -> dict[str, tuple[Sample, ...]]:
         """See `Store.samples_after`."""
         return await reading.samples_after(self.connections, known)
