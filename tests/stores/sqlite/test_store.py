@@ -1,6 +1,8 @@
 """What is special to the SQLite store: its file."""
 
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -102,6 +104,29 @@ async def test_a_file_damaged_in_the_middle_is_refused_or_found_by_the_check(pat
         problems = [str(error)]
     assert problems
     await store.close()
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+async def test_a_second_store_on_the_file_leaves_the_first_one_its_locks(
+    path: Path, read_only: bool
+) -> None:
+    """Without them another process deletes the log that the first one still writes to."""
+    store, second = SqliteStore(path), SqliteStore(path, read_only=read_only)
+    await store.open()
+    await store.append([push(0)])
+    await second.open()
+    await second.close()
+    assert _count_in_another_process(path) == 1
+    await store.append([push(1)])
+    assert _count_in_another_process(path) == 2
+    await store.close()
+
+
+def _count_in_another_process(path: Path) -> int:
+    code = "import sqlite3, sys; connection = sqlite3.connect(sys.argv[1])"
+    code += "; print(*connection.execute('SELECT count(*) FROM samples').fetchone())"
+    code += "; connection.close()"
+    return int(subprocess.check_output([sys.executable, "-c", code, path]))
 
 
 async def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:

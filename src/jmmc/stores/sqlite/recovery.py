@@ -17,7 +17,6 @@ from jmmc.protocol.identity import is_session_id
 from jmmc.stores.sqlite import schema
 from jmmc.stores.sqlite.rows import sample_of
 
-_MAGIC = b"SQLite format 3\0"
 _SESSIONS = "SELECT id, session, conf, uid, dialect FROM sessions WHERE 1"
 _SAMPLES = "SELECT seq, ts, marks, readings FROM samples WHERE session = ?"
 
@@ -29,9 +28,6 @@ def damage_of(path: Path) -> str | None:
     """
     if not path.exists() or not path.stat().st_size:
         return None
-    with path.open("rb") as file:
-        if file.read(len(_MAGIC)) != _MAGIC:
-            return "not an SQLite file"
     with closing(_connect(path)) as connection:
         try:
             (application,) = connection.execute("PRAGMA application_id").fetchone()
@@ -44,7 +40,8 @@ def damage_of(path: Path) -> str | None:
                 for sample in connection.execute(_SAMPLES, [row[0]]):
                     _push(row, [sample])
         except sqlite3.DatabaseError as error:
-            return str(error)
+            is_foreign = error.sqlite_errorcode == sqlite3.SQLITE_NOTADB
+            return "not an SQLite file" if is_foreign else str(error)
         except (ValueError, AttributeError, TypeError):  # A wrong type is damage too.
             return "a row is not what was written"
     return None

@@ -1,18 +1,17 @@
 """The schema of the SQLite file: numbered migrations, and the check that a file is ours."""
 
+import os
 import sqlite3
-import struct
+from contextlib import closing
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from stat import S_ISDIR
 
 from jmmc.core.errors import UnusableStore
 from jmmc.stores.sqlite.transaction import transaction
 
 APPLICATION_ID = 0x4A4D4D43  # "JMMC"
-
-_MAGIC = b"SQLite format 3\0"
-_HEADER = 100  # Bytes; https://www.sqlite.org/fileformat.html#the_database_header
 
 
 @cache
@@ -28,19 +27,19 @@ def refuse_foreign(path: Path) -> None:
     Only reads, mostly only the header: a refused file is left as it was.
     """
     try:
-        with path.open("rb") as file:
-            header = file.read(_HEADER)
+        is_folder = S_ISDIR(path.stat().st_mode)
     except FileNotFoundError:
         if not path.parent.is_dir():
             raise UnusableStore(f"{path}: the folder {path.parent} does not exist") from None
         return
     except OSError as error:
         raise UnusableStore(f"{path}: {error.strerror}") from error
-    if not header:
-        return
-    if len(header) < _HEADER or not header.startswith(_MAGIC):
-        raise UnusableStore(f"{path}: not an SQLite file, or damaged")
-    version, application = struct.unpack(">I4xI", header[60:72])
+    if is_folder:
+        raise UnusableStore(f"{path}: is a directory")
+    try:
+        version, application = _version_and_application(path)
+    except sqlite3.Error as error:
+        raise UnusableStore(f"{path}: {_reason(path, error)}") from error
     if (version, application) == (0, 0) and _is_blank(path):
         return
     if application != APPLICATION_ID:
@@ -75,6 +74,25 @@ def migrate(connection: sqlite3.Connection) -> None:
 def _version(connection: sqlite3.Connection) -> int:
     """The number of the last migration that the file has had."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _version_and_application(path: Path) -> tuple[int, int]:
+    """What the header says.
+
+    SQLite reads it, without locks and without the log. A process that closes a file that it has
+    opened past SQLite loses all its locks on that file (POSIX), also those of an open store.
+    """
+    uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+    with closing(sqlite3.connect(uri, uri=True)) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+    return version, application
+
+
+def _reason(path: Path, error: sqlite3.Error) -> str:
+    if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+        return "not an SQLite file, or damaged"
+    return str(error) if os.access(path, os.R_OK) else "this user may not read it"
 
 
 def _is_blank(path: Path) -> bool:
