@@ -66,10 +66,19 @@ WORDS = _call(
     region="word-1",
     raw=_regular(300, at_10={"t.sr": "word-1", "t.tp": "udp"}, at_210={"t.sr": "word-2"}),
 )
+# All readings of the connection are unknown from 300 s to 400 s, written as whole groups.
+NULL_GROUPS = _call(
+    "t-null-groups",
+    "2025-06-02T10:30:00",
+    600,
+    (300, "unknown"),
+    (400, "good"),
+    raw=_regular(600, at_310={"cq": None, "rtt": None, "u": None, "d": None}, at_410=GOOD),
+)
 # The Express.js middleware's script: a push has the means of the 30 s before it.
 V1 = _call("t-v1", "2025-06-02T10:20:00", 300, (90, "poor"), (120, "good"), every=30, bye=False)
 
-TIME = [HANGS_UP, SHORT, SPELL, NO_BYE, SILENT, LOST, BETWEEN, CUT, AGED_EVENTS, WORDS]
+TIME = [HANGS_UP, SHORT, SPELL, NO_BYE, SILENT, LOST, BETWEEN, CUT, AGED_EVENTS, WORDS, NULL_GROUPS]
 
 # Item 3: windows are what was asked.
 

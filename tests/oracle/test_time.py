@@ -21,6 +21,7 @@ _EXACT = [
         cases.CUT,
         cases.AGED_EVENTS,
         cases.WORDS,
+        cases.NULL_GROUPS,
         cases.V1,
     )
 ]

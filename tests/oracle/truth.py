@@ -10,8 +10,9 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
-Quality = Literal["good", "poor", "cut"]
-"""`cut`: the connection is interrupted. That is poor, and nothing is measured."""
+Quality = Literal["good", "poor", "cut", "unknown"]
+"""`cut`: the connection is interrupted. That is poor, and nothing is measured. `unknown` is for
+calls with samples written by hand."""
 
 Numbers = dict[str, float]
 
@@ -153,7 +154,7 @@ class Call:
     def _grade(self, offset: int, quality: Quality) -> Literal["good", "poor", "unknown"]:
         if any(since <= offset < until - self.every for since, until in self.holes):
             return "unknown"
-        return "good" if quality == "good" else "poor"
+        return "poor" if quality == "cut" else quality
 
 
 def people(count: int, name: str, call: Call, *, a_room: int = 0) -> list[Call]:

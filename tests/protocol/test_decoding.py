@@ -154,6 +154,27 @@ def test_null_ends_a_reading_in_v2(path: str) -> None:
     assert _v2(_nested(path, None)) == (_nested(path, None), [])
 
 
+@pytest.mark.parametrize("choices", [{}, {"addresses": "truncated"}, {"addresses": "none"}])
+def test_null_in_place_of_a_group_ends_each_reading_that_a_browser_may_send(
+    choices: dict[str, Any],
+) -> None:
+    paths = [path for path in ROWS if path.partition(".")[0] in ("u", "t")]
+    if choices:
+        paths = [path for path in paths if path not in ("t.p", "t.lp")]
+    if choices.get("addresses") == "none":
+        paths = [path for path in paths if path not in ("t.ip", "t.lip")]
+    expected: dict[str, Any] = {"cq": 5, "u": {}, "t": {}}
+    for path in paths:
+        group, _, leaf = path.partition(".")
+        expected[group][leaf] = None
+    assert _v2({"u": None, "cq": 5, "t": None}, **choices) == (expected, [])
+
+
+def test_v1_has_no_null_in_place_of_a_group() -> None:
+    envelope = _decode(v1_body({"cq": 1, "u": None}))
+    assert (envelope.samples[0].readings, envelope.dropped) == (b'{"cq":1}', ["m.u"])
+
+
 @pytest.mark.parametrize("path", sorted(NEW_IN_V2))
 def test_v1_does_not_know_what_v2_added(path: str) -> None:
     envelope = _decode(v1_body({**_nested(path, ROWS[path][0][0]), "cq": 1}))
@@ -279,7 +300,7 @@ def test_groups_left_empty_are_not_stored() -> None:
 
 
 def test_a_group_that_is_no_object_is_dropped_as_a_whole() -> None:
-    assert _v2({"u": "abc", "d": None, "t": [1], "cq": 1}) == ({"cq": 1}, ["m.u", "m.d", "m.t"])
+    assert _v2({"u": "abc", "d": 5, "t": [1], "cq": 1}) == ({"cq": 1}, ["m.u", "m.d", "m.t"])
 
 
 def test_the_names_of_dropped_readings_are_bounded() -> None:

@@ -50,10 +50,12 @@ _Decoders = dict[str, _Decoder]
 class DialectReadings:
     """The readings that one dialect has: a strict struct, and a decoder for each reading.
 
-    Both are made from the same types, so they agree.
+    Both are made from the same types, so they agree. Only `clean` takes a `null` in place of a
+    group.
     """
 
     def __init__(self, dialect: Dialect, rows: Iterable[Reading]) -> None:
+        self._dialect = dialect
         self._single: _Decoders = {}
         self._groups: dict[str, _Decoders] = {}
         fields: list[tuple[str, Any, Any]] = []
@@ -80,10 +82,16 @@ class DialectReadings:
         self.type = msgspec.defstruct(dialect.name, fields, forbid_unknown_fields=True)
 
     def clean(self, readings: dict[str, Raw], dropped: list[str]) -> dict[str, Any]:
-        """The readings that may be stored; the paths of the others are added to `dropped`."""
+        """The readings that may be stored; the paths of the others are added to `dropped`.
+
+        In v2 a group that is `null` is each of its readings as `null`.
+        """
         kept: dict[str, Any] = {}
         for key, value in readings.items():
             if key in self._groups:
+                if self._dialect is Dialect.V2 and bytes(value) == b"null":
+                    kept[key] = dict.fromkeys(self._groups[key])
+                    continue
                 try:
                     group = RAW_OBJECT.decode(value)
                 except msgspec.ValidationError:
