@@ -99,7 +99,7 @@ def test_rooms_have_totals_of_their_meetings_most_recently_used_first() -> None:
     other, room = rooms_of(stays)
     assert (other.room, other.last, other.participants) == ("other", 6000, 1)
     assert (room.sessions, room.participants, room.minutes) == (2, 1, 20)
-    assert (room.began, room.last, room.grades.poor_share) == (0, 5600, round(60 / 1200, 4))
+    assert (room.began, room.last, room.grades.poor_share) == (0, 5600, 60 / 1200)
     meetings = meetings_of(stays_by_meeting(stays), {})
     assert [(meeting.room, meeting.began) for meeting in meetings] == [
         ("room", 5000),

@@ -48,7 +48,7 @@ async def test_the_usual_is_that_of_the_same_hour_in_the_four_weeks_before(
     assert (found.start, found.weeks) == (_NOW - 1234, 3)
     assert (found.people_low, found.people_high) == (0, 20), "nobody from 5 to 55 minutes past"
     assert found.known_seconds == 3360 + 12 * 630 + 12 * 600
-    assert found.bad_share == round((60 + 12 * 30) / found.known_seconds, 4)
+    assert found.bad_share == (60 + 12 * 30) / found.known_seconds
     await store.close()
 
 

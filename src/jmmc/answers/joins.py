@@ -121,9 +121,9 @@ def rates_of(sums: JoinSums, selection: SummaryFilter, *by: str) -> JoinRates:
     setup = quantiles_of(sums.setup)
     return JoinRates(
         *counts.counts,
-        failed_share=round(counts.failed / counts.attempts, 4) if failed else None,
+        failed_share=counts.failed / counts.attempts if failed else None,
         failed_interval=failed or (0.0, 1.0),
-        dropped_share=round(counts.dropped / counts.ended, 4) if dropped else None,
+        dropped_share=counts.dropped / counts.ended if dropped else None,
         dropped_interval=dropped or (0.0, 1.0),
         setup_ms_p50=setup.p50,
         setup_ms_p95=setup.p95,

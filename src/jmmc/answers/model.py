@@ -1,14 +1,14 @@
 """The nouns of answers: what the API, the command and the pages show.
 
 Times (`Moment`) are Unix seconds, and ISO 8601 in UTC outside; durations are seconds, `minutes` are
-person-minutes, shares are 0 to 1 of the time whose grade is known.
+person-minutes, whole and rounded, shares are 0 to 1 of the time whose grade is known.
 """
 
 from typing import Annotated, Literal
 
 from msgspec import Struct
 
-from jmmc.core.fields import BrowserId, Hidden, Moment
+from jmmc.core.fields import BrowserId, ExactMean, ExactShare, Hidden, Moment, ShareInterval
 from jmmc.quality.causes import Answer, Incident
 from jmmc.quality.causes.recorded import RecordedIncident
 from jmmc.quality.differences import NO_DIFFERENCE, Difference, Mark
@@ -32,9 +32,9 @@ class Grades(Struct, frozen=True):
 
     known_seconds: int
     unknown_seconds: int
-    good_share: float | None
-    fair_share: float | None
-    poor_share: float | None
+    good_share: ExactShare | None
+    fair_share: ExactShare | None
+    poor_share: ExactShare | None
 
     @property
     def bad_share(self) -> float | None:
@@ -47,7 +47,7 @@ class Grades(Struct, frozen=True):
     def of(good: int, fair: int, poor: int, unknown: int) -> "Grades":
         """From the person-seconds of each grade."""
         known = good + fair + poor
-        shares = [round(part / known, 4) if known else None for part in (good, fair, poor)]
+        shares = [part / known if known else None for part in (good, fair, poor)]
         return Grades(known, unknown, *shares)
 
 
@@ -65,10 +65,10 @@ class JoinRates(Struct, frozen=True):
     refused: int
     ended: int
     dropped: int
-    failed_share: float | None
-    failed_interval: tuple[float, float]
-    dropped_share: float | None
-    dropped_interval: tuple[float, float]
+    failed_share: ExactShare | None
+    failed_interval: ShareInterval
+    dropped_share: ExactShare | None
+    dropped_interval: ShareInterval
     setup_ms_p50: int | None
     setup_ms_p95: int | None
 
@@ -114,7 +114,7 @@ class Point(Struct, frozen=True):
     start: Moment
     seconds: int
     partial: bool
-    participants: float
+    participants: ExactMean
     grades: Grades
     failed_joins: int = 0
     dropped_stays: int = 0
@@ -129,10 +129,10 @@ class QualityPoint(Struct, frozen=True):
     start: Moment
     seconds: int
     known_seconds: int
-    bad_share: float
-    bad_interval: tuple[float, float]
-    poor_share: float
-    poor_interval: tuple[float, float]
+    bad_share: ExactShare
+    bad_interval: ShareInterval
+    poor_share: ExactShare
+    poor_interval: ShareInterval
 
 
 class Cell(Struct, frozen=True, array_like=True):
@@ -204,8 +204,8 @@ class Comparison(Struct, frozen=True):
     sessions: int
     minutes: int
     grades: Grades
-    poor_interval: tuple[float, float]
-    bad_interval: tuple[float, float]
+    poor_interval: ShareInterval
+    bad_interval: ShareInterval
     joins: JoinRates
     ratings: Ratings = Ratings()
     bad_difference: Difference = NO_DIFFERENCE
@@ -455,8 +455,8 @@ class Usage(Struct, frozen=True):
     meeting_minutes_p50: int | None
     stay_minutes_p50: int | None
     grades: Grades
-    poor_interval: tuple[float, float]
-    bad_interval: tuple[float, float]
+    poor_interval: ShareInterval
+    bad_interval: ShareInterval
     joins: JoinRates
 
 
@@ -513,7 +513,7 @@ class Usual(Struct, frozen=True):
     weeks: int
     people_low: int
     people_high: int
-    bad_share: float | None
+    bad_share: ExactShare | None
     known_seconds: int
 
 

@@ -489,9 +489,9 @@ def _quality_points(steps: QualitySteps, step: int, window: tuple[int, int]) -> 
                     start,
                     end - start,
                     replicates.totals(Grade.FAIR)[0],
-                    round(bad.share, 4),
+                    bad.share,
                     interval_of(bad),
-                    round(poor.share, 4),
+                    poor.share,
                     interval_of(poor),
                 )
             )
@@ -506,7 +506,7 @@ def _point(
         start,
         end - start,
         end - start < step,
-        round(part.seconds / (end - start), 2),
+        part.seconds / (end - start),
         Grades.of(part.good, part.fair, part.poor, part.unknown),
         failed_joins,
         dropped_stays,

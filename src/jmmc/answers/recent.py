@@ -62,5 +62,5 @@ async def usual(reports: Reports, now: int) -> Usual | None:
     if weeks < LEAST_WEEKS:
         return None
     known = good + bad
-    share = round(bad / known, 4) if known >= _LEAST_KNOWN else None
+    share = bad / known if known >= _LEAST_KNOWN else None
     return Usual(start, weeks, min(counts), max(counts), share, known)

@@ -1,7 +1,8 @@
 """Answers as JSON and their JSON Schema, both driven by the types of the fields.
 
-Times (`Moment`) become ISO 8601 in UTC, enums their lower-case names, named tuples objects. Fields
-that are `Hidden` are left out, and a field may have another name outside (see `core.fields`).
+Times (`Moment`) become ISO 8601 in UTC, enums their lower-case names, named tuples objects. Numbers
+with `PLACES` are rounded. Fields that are `Hidden` are left out, and a field may have another name
+outside (see `core.fields`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +14,7 @@ import msgspec
 from msgspec import inspect
 
 from jmmc.core.computing import paused
-from jmmc.core.fields import HIDDEN, MOMENT
+from jmmc.core.fields import HIDDEN, MOMENT, PLACES
 from jmmc.core.timestamps import to_iso
 
 _Convert = Callable[[Any], Any]
@@ -90,6 +91,18 @@ def _object_converter(cls: type) -> _Convert:
 def _converter(kind: inspect.Type) -> _Convert:
     if _extra(kind).get("kind") == MOMENT:
         return lambda moment: moment if moment is None else to_iso(moment)
+    if (places := _extra(kind).get(PLACES)) is not None:
+        return lambda number: number if number is None else round(number, places)
+    if isinstance(kind, inspect.UnionType):
+        (of_value, *others) = [part for part in kind.types if type(part) is not inspect.NoneType]
+        if isinstance(of_value, inspect.TupleType) and not others:
+            convert_tuple = _converter(of_value)
+            return lambda items: items if items is None else convert_tuple(items)
+    if isinstance(kind, inspect.TupleType):
+        converters = [_converter(item_type) for item_type in kind.item_types]
+        return lambda items: [
+            convert(item) for convert, item in zip(converters, items, strict=True)
+        ]
     if isinstance(kind, inspect.VarTupleType | inspect.ListType):
         convert = _converter(kind.item_type)
         return lambda items: [convert(item) for item in _paused(items)]

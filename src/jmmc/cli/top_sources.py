@@ -169,7 +169,7 @@ def worst_first(sessions: list[Any]) -> list[Any]:
         session["grade_now"] = grades[-1] if grades else "unknown"
         affected = session["fair"] + session["poor"]
         known = session["good"] + affected
-        session["affected_share"] = round(affected / known, 4) if known else None
+        session["affected_share"] = affected / known if known else None
     worst: dict[str, Any] = {}
     for session in sorted(sessions, key=_badness):
         worst.setdefault(session["participant_id"], session)

@@ -157,7 +157,7 @@ def _joins(live: Any) -> Text:
     if not (rates["joined"] or rates["failed"] or rates["refused"] or rates["ended"]):
         return Text(f"{text}none known", style="bright_black")
     attempts = rates["joined"] + rates["failed"]
-    share = percent(rates["failed_share"])
+    share = percent(rates["failed"] / attempts if attempts else None)
     failed = f"{rates['failed']:,} of {attempts:,} failed ({share})" if attempts else "no joins"
     dropped = f"{rates['dropped']:,} of {rates['ended']:,} stays dropped"
     refused = f", {rates['refused']:,} refused" if rates["refused"] else ""

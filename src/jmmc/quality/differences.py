@@ -28,6 +28,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from msgspec import Struct
 
+from jmmc.core.fields import ExactShare, ShareInterval
 from jmmc.quality.grading import Grade
 from jmmc.quality.intervals import GROUPS, Estimate, Replicates, T, estimate, wilson
 
@@ -63,8 +64,8 @@ class Difference(Struct, frozen=True):
     looked at; the interval is of this one alone.
     """
 
-    share: float | None = None
-    interval: tuple[float, float] = (-1.0, 1.0)
+    share: ExactShare | None = None
+    interval: ShareInterval = (-1.0, 1.0)
     mark: Mark = Mark.FEW
 
 
@@ -123,7 +124,7 @@ def from_the_rests(
                 differences[name][value] = NO_DIFFERENCE
                 continue
             mark = _mark(result, is_marked=(name, value) in marked)
-            differences[name][value] = _rounded(result, mark)
+            differences[name][value] = _difference(result, mark)
     return differences
 
 
@@ -141,7 +142,7 @@ def changes(
             found[value] = _tested(second, first)
     marked = benjamini_hochberg({value: result.p for value, result in found.items()})
     return {
-        value: _rounded(result, _mark(result, is_marked=value in marked))
+        value: _difference(result, _mark(result, is_marked=value in marked))
         for value, result in found.items()
     }
 
@@ -255,6 +256,5 @@ def _mark(result: _Tested, *, is_marked: bool) -> Mark:
     return Mark.WORSE if result.difference > 0 else Mark.BETTER
 
 
-def _rounded(result: _Tested, mark: Mark) -> Difference:
-    low, high = result.interval
-    return Difference(round(result.difference, 4), (round(low, 4), round(high, 4)), mark)
+def _difference(result: _Tested, mark: Mark) -> Difference:
+    return Difference(result.difference, result.interval, mark)

@@ -198,8 +198,7 @@ def _row_of(clusters: Clusters, row: int) -> tuple[list[int], list[int]]:
 
 def interval_of(found: Estimate) -> tuple[float, float]:
     """The 95 % confidence interval of an estimate."""
-    low, high = wilson(found.share, found.size, found.quantile)
-    return round(low, 4), round(high, 4)
+    return wilson(found.share, found.size, found.quantile)
 
 
 def _estimate(

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from jmmc.core.fields import ExactCorrelation, ExactMean
 from jmmc.quality.intervals import GROUPS, group_of, wilson
 
 FEWEST_PEOPLE = 5
@@ -43,8 +44,8 @@ class Ratings(Struct, frozen=True):
 
     sessions: int = 0
     people: int = 0
-    mean: float | None = None
-    interval: tuple[float, float] | None = None
+    mean: ExactMean | None = None
+    interval: tuple[ExactMean, ExactMean] | None = None
 
 
 class RatedSession(NamedTuple):
@@ -84,8 +85,8 @@ class Agreement(Struct, frozen=True):
 
     ratings: Ratings
     compared: int
-    correlation: float | None
-    interval: tuple[float, float] | None
+    correlation: ExactCorrelation | None
+    interval: tuple[ExactCorrelation, ExactCorrelation] | None
     table: tuple[GradesOfRating, ...]
 
 
@@ -108,8 +109,8 @@ def ratings_of(rated: Iterable[tuple[Hashable, int]]) -> Ratings:
         most = _MOST_OF_A_PERSON * people
         size = min(share * (1 - share) / variance, most) if variance else most
         low, high = wilson(share, size, _students_t(people - 1))
-        bounds = round(_LOWEST + _SPAN * low, 2), round(_LOWEST + _SPAN * high, 2)
-    return Ratings(sessions, people, round(_LOWEST + mean, 2), bounds)
+        bounds = _LOWEST + _SPAN * low, _LOWEST + _SPAN * high
+    return Ratings(sessions, people, _LOWEST + mean, bounds)
 
 
 def agreement_of(rated: Sequence[RatedSession]) -> Agreement:
@@ -127,7 +128,7 @@ def agreement_of(rated: Sequence[RatedSession]) -> Agreement:
     return Agreement(
         ratings_of((session.browser_id, session.rating) for session in rated),
         len(known),
-        None if correlation is None else round(correlation, 3),
+        correlation,
         bounds,
         tuple(_row(rating, counts) for rating in range(_LOWEST, _LOWEST + _SPAN + 1)),
     )
@@ -178,8 +179,7 @@ def _jackknife(sessions: Sequence[RatedSession], correlation: float) -> tuple[fl
     mean = sum(values) / GROUPS
     error = sqrt((GROUPS - 1) / GROUPS * sum((value - mean) ** 2 for value in values))
     middle = _fisher(correlation)
-    low, high = tanh(middle - _T * error), tanh(middle + _T * error)
-    return round(low, 3), round(high, 3)
+    return tanh(middle - _T * error), tanh(middle + _T * error)
 
 
 def _fisher(correlation: float) -> float:

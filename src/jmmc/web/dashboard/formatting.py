@@ -57,8 +57,9 @@ def cell_labels(context: Context) -> Callable[[int, float, int], str]:
 @pass_context
 def points(context: Context, difference: float) -> str:
     """Format a difference of shares in percentage points, with its sign."""
-    sign = "+" if difference > 0 else "\u2212" if difference < 0 else "±"
-    return sign + number(context, abs(difference) * 100, 1)
+    rounded = round(difference * 100, 1)
+    sign = "+" if rounded > 0 else "\u2212" if rounded < 0 else "±"
+    return sign + number(context, abs(rounded), 1)
 
 
 def weekday_hour(second: int, translate: Callable[[str], str]) -> str:
