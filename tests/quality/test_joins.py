@@ -13,10 +13,12 @@ from jmmc.core.readings import MEDIA_FAILURES, OTHER_FAILURES, TECHNICAL_FAILURE
 from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.intervals import groups_of
 from jmmc.quality.joins import (
+    JoinCounter,
     JoinEvent,
     JoinOutcome,
     Joins,
     JoinSums,
+    added_joins,
     join_events,
     outcome_of,
 )
@@ -192,6 +194,44 @@ def test_outcomes_follow_from_what_the_browser_said() -> None:
     assert outcome_of(failure="lobby", drop="", tells=True, had_media=False) == "refused"
 
 
+def test_sessions_that_are_counted_one_by_one_have_their_reasons_groups_and_known_steps() -> None:
+    counter = JoinCounter(with_steps=True)
+    counter.begin("joined", "", (1, 2), "100,500,,700")
+    counter.begin("dropped", "connection_lost", (1, 3), "100,,40,")
+    counter.begin("failed", "server_unreachable", (4, 2), ",9000,,")
+    counter.begin("joined", "", (1, 2), "")
+    counter.end("joined", "", (1, 2))
+    counter.end("dropped", "connection_lost", (1, 3))
+    sums = counter.sums()
+    assert sums.counts == Joins(joined=3, failed=1, ended=2, dropped=1)
+    assert (sums.failures, sums.drops) == ({"server_unreachable": 1}, {"connection_lost": 1})
+    # Each row of counts has 16 groups of persons, then 16 of meetings.
+    attempts, failed, ended, dropped = 0, 32, 64, 96
+    assert sums.clusters == {
+        **{attempts + 1: 3, attempts + 4: 1, attempts + 16 + 2: 3, attempts + 16 + 3: 1},
+        **{failed + 4: 1, failed + 16 + 2: 1},
+        **{ended + 1: 2, ended + 16 + 2: 1, ended + 16 + 3: 1},
+        **{dropped + 1: 1, dropped + 16 + 3: 1},
+    }
+    assert sums.setup == {bucket_of(1200): 1}
+    assert sums.steps == {
+        "ask": {bucket_of(100): 2},
+        "join": {bucket_of(500): 1},
+        "ice": {bucket_of(40): 1},
+        "media": {bucket_of(700): 1},
+    }
+
+
+def test_sums_that_are_added_to_others_stay_as_they_are() -> None:
+    first, second = JoinCounter(with_steps=True), JoinCounter(with_steps=True)
+    first.begin("joined", "", (1, 2), "100,500,30,700")
+    second.begin("failed", "server_unreachable", (1, 2), "")
+    ours, theirs = first.sums(), second.sums()
+    together = added_joins([{"eu": ours}, {"eu": theirs}])
+    assert together["eu"].counts == Joins(joined=1, failed=1)
+    assert (ours, theirs) == (first.sums(), second.sums())
+
+
 def _sums(outcomes: list[tuple[str, str]]) -> JoinSums:
     """The joins of (person, outcome), each in a meeting of its own."""
     counted = Counter(
@@ -199,7 +239,6 @@ def _sums(outcomes: list[tuple[str, str]]) -> JoinSums:
             Joins(failed=1) if outcome == "failed" else Joins(joined=1),
             groups_of(person, f"room {number}", 0),
             "",
-            None,
         )
         for number, (person, outcome) in enumerate(outcomes)
     )

@@ -148,6 +148,8 @@ async def _counted(
     """The sums of all parts; those that are not stored, from the sessions of each run of them."""
     counted = [part.stored for part in parts if part.stored is not None]
     unknown = [part.bounds for part in parts if part.stored is None]
+    # The people of two parts of a period may be the same.
+    with_people = len({part.period for part in parts}) < len(parts)
     number = 0
 
     def run_of(place: int) -> int:
@@ -158,7 +160,9 @@ async def _counted(
 
     for _, places in groupby(range(len(unknown)), run_of):
         spans = [unknown[place] for place in places]
-        counted += await read_usage(reports, spans, selection, in_background)
+        counted += await read_usage(
+            reports, spans, selection, in_background, with_people=with_people
+        )
     return sorted(counted, key=lambda sums: sums.start)
 
 

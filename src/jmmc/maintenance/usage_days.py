@@ -67,11 +67,17 @@ def is_affected(bounds: Bounds, stale_day: int) -> bool:
 
 
 async def read_usage(
-    reports: Reports, spans: Spans, selection: SummaryFilter, run: Computations
+    reports: Reports,
+    spans: Spans,
+    selection: SummaryFilter,
+    run: Computations,
+    *,
+    with_people: bool = True,
 ) -> list[UsageSums]:
     """The use of neighbouring spans of time, from summaries, which are read in parts.
 
-    `run` computes in the threads of readers, or of background work.
+    `run` computes in the threads of readers, or of background work. `with_people` as for
+    `UsageCounter.results`.
     """
     around = msgspec.structs.replace(
         selection, since=spans[0][0] - BEFORE, until=spans[-1][1] + AFTER, attempts=None
@@ -85,7 +91,7 @@ async def read_usage(
         if has_dimension:
             lanes = dict(zip(columns[0], zip(*tracks, strict=True), strict=True))
         await run(partial(counter.add, map(UsageRow, *values), lanes))
-    return await run(counter.results)
+    return await run(partial(counter.results, with_people=with_people))
 
 
 async def _lanes_at(

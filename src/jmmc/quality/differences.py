@@ -179,7 +179,9 @@ class _Rest(Generic[_K]):
         self._total = Replicates()
         for sums in values.values():
             self._total.merge(sums)
+        self._own_totals: dict[_K, tuple[int, int]] = {}
         self._base = self._total
+        self._base_totals = self._total.totals(grade)
         self._base_estimate = estimate(self._base, grade)
         self._left_out: frozenset[_K] = frozenset()
 
@@ -193,8 +195,10 @@ class _Rest(Generic[_K]):
         if value in self._left_out:
             return self._base_estimate
         own = self._values[value]
-        known, bad = own.totals(self._grade)
-        all_known, all_bad = self._base.totals(self._grade)
+        if value not in self._own_totals:
+            self._own_totals[value] = own.totals(self._grade)
+        known, bad = self._own_totals[value]
+        all_known, all_bad = self._base_totals
         if self._base_estimate and known < _SMALL * all_known:
             share = min(1.0, max(0.0, (all_bad - bad) / (all_known - known)))
             return Estimate(share, self._base_estimate.size)
@@ -207,9 +211,10 @@ class _Rest(Generic[_K]):
         base = self._total
         for value in values:
             base = _less(base, self._values[value])
-        if base.totals(self._grade)[0] < _LEAST_REST * self._total.totals(self._grade)[0]:
+        totals = base.totals(self._grade)
+        if totals[0] < _LEAST_REST * self._total.totals(self._grade)[0]:
             return False
-        self._base, self._left_out = base, frozenset(values)
+        self._base, self._base_totals, self._left_out = base, totals, frozenset(values)
         self._base_estimate = estimate(base, self._grade)
         return True
 

@@ -4,8 +4,9 @@ An attempt that failed is a session in which nobody was in the room. It counts i
 and no grade; it counts here, at its moment, for the values of the dimensions that it had.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from operator import add
+from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 from msgspec import Struct
@@ -33,7 +34,13 @@ class Joins(Struct, frozen=True, array_like=True, gc=False):
     dropped: int = 0
 
     def __add__(self, other: "Joins") -> "Joins":
-        return Joins(*map(add, self.counts, other.counts))
+        return Joins(
+            self.joined + other.joined,
+            self.failed + other.failed,
+            self.refused + other.refused,
+            self.ended + other.ended,
+            self.dropped + other.dropped,
+        )
 
     @property
     def counts(self) -> tuple[int, int, int, int, int]:
@@ -107,30 +114,18 @@ KNOWN_AFTER_JOINING = ("bridge", "transport", "codec", "microphone", "camera", "
 class JoinOutcome(NamedTuple):
     """What one session counts for at a moment, in a form of which many are equal.
 
-    `groups` are its `groups_of`, `failure` why it failed or ended, `setup` the bucket of the time
-    from asking to join until the first media; None where that is unknown, or does not count.
+    `groups` are its `groups_of`, `failure` why it failed or ended.
     """
 
     counts: Joins
     groups: tuple[int, int]
     failure: str
-    setup: int | None
 
 
-def outcome_at(counts: Joins, groups: tuple[int, int], failure: str, setup: Setup) -> JoinOutcome:
+def outcome_at(counts: Joins, groups: tuple[int, int], failure: str) -> JoinOutcome:
     """The outcome of a session that counts for `counts`."""
     reason = failure if counts.failed or counts.refused or counts.dropped else ""
-    whole = setup.whole if counts.joined else None
-    return JoinOutcome(counts, groups, reason, None if whole is None else bucket_of(whole))
-
-
-def step_buckets(setup: Setup) -> list[tuple[str, int]]:
-    """The steps of a join whose length is known, each with the bucket of that."""
-    return [
-        (name, bucket_of(length))
-        for name, length in zip(STEPS, setup.steps, strict=True)
-        if length is not None
-    ]
+    return JoinOutcome(counts, groups, reason)
 
 
 class JoinSums(Struct, array_like=True, gc=False):
@@ -153,12 +148,11 @@ class JoinSums(Struct, array_like=True, gc=False):
         """The sums of outcomes, by how many there are of each."""
         totals = [0, 0, 0, 0, 0]
         sums = JoinSums()
-        for (counts, groups, failure, setup), number in outcomes.items():
+        for (counts, groups, failure), number in outcomes.items():
             for place, count in enumerate(counts.counts):
                 totals[place] += count * number
-            sums._count(counts, failure, groups, number)
-            if setup is not None:
-                sums.setup[setup] = sums.setup.get(setup, 0) + number
+            _add_groups(sums.clusters, counts, {groups: number})
+            sums._count_reasons(counts, failure, number)
         sums.counts = Joins(*totals)
         return sums
 
@@ -169,21 +163,22 @@ class JoinSums(Struct, array_like=True, gc=False):
         _add_groups(self.clusters, counts, groups)
         self._count_reasons(counts, failure, number)
 
-    def _count(self, counts: Joins, failure: str, groups: tuple[int, int], number: int) -> None:
-        _add_groups(self.clusters, counts, {groups: number})
-        self._count_reasons(counts, failure, number)
-
     def _count_reasons(self, counts: Joins, failure: str, number: int) -> None:
         if counts.failed or counts.refused:
             self.failures[failure] = self.failures.get(failure, 0) + number
         if counts.dropped:
             self.drops[failure] = self.drops.get(failure, 0) + number
 
-    def add_steps(self, buckets: Iterable[tuple[str, int]]) -> None:
-        """Count how long each step of a join took (`step_buckets`)."""
-        for name, bucket in buckets:
-            sketch = self.steps.setdefault(name, {})
-            sketch[bucket] = sketch.get(bucket, 0) + 1
+    def copy(self) -> "JoinSums":
+        """The same sums, to which others may be added."""
+        return JoinSums(
+            self.counts,
+            self.clusters.copy(),
+            self.failures.copy(),
+            self.drops.copy(),
+            self.setup.copy(),
+            {name: sketch.copy() for name, sketch in self.steps.items()},
+        )
 
     def merge(self, other: "JoinSums") -> None:
         """Add the sums of others; these stay as they are."""
@@ -206,6 +201,62 @@ class JoinSums(Struct, array_like=True, gc=False):
     def dropped_interval(self) -> tuple[float, float] | None:
         """The same, of the share of stays that a failure ended."""
         return rate_interval(self.clusters, _ENDED_AT, _DROPPED_AT)
+
+
+class JoinCounter:
+    """Counts joins and ends of stays one by one, and makes their sums at the end: that is quicker.
+
+    `with_steps` is whether the steps of joins are counted, too.
+    """
+
+    def __init__(self, *, with_steps: bool) -> None:
+        self._with_steps = with_steps
+        self._begun: list[_Outcome] = []
+        self._ended: list[_Outcome] = []
+        self._setups: list[str] = []
+
+    def begin(self, outcome: str, failure: str, groups: tuple[int, int], setup: str) -> None:
+        """Count that a session began: `setup` is the `Setup.text`, `groups` are its `groups_of`."""
+        self._begun.append((outcome, failure, groups))
+        if setup and outcome not in _OF_UNSUCCESSFUL:
+            self._setups.append(setup)
+
+    def end(self, outcome: str, failure: str, groups: tuple[int, int]) -> None:
+        """Count that a stay ended, which had begun as a join that succeeded."""
+        self._ended.append((outcome, failure, groups))
+
+    def sums(self) -> JoinSums:
+        """The sums of all that was counted."""
+        sums = JoinSums()
+        for counts_of, counted in ((begun_as, self._begun), (ended_as, self._ended)):
+            alike: dict[tuple[str, str], dict[tuple[int, int], int]] = {}
+            for (outcome, failure, groups), number in Counter(counted).items():
+                alike.setdefault((outcome, failure), {})[groups] = number
+            for (outcome, failure), by_groups in alike.items():
+                if counts := counts_of(outcome):
+                    sums.add(counts, failure, by_groups)
+        if self._setups:
+            columns = list(zip(*(text.split(",") for text in self._setups), strict=True))
+            joins_and_media = zip(columns[_JOIN], columns[_MEDIA], strict=True)
+            wholes = [int(join) + int(media) for join, media in joins_and_media if join and media]
+            sums.setup = dict(Counter(map(_bucket_of, wholes)))
+            if self._with_steps:
+                sketches = (Counter(map(_bucket_of_text, filter(None, each))) for each in columns)
+                named = zip(STEPS, map(dict, sketches), strict=True)
+                sums.steps = {name: sketch for name, sketch in named if sketch}
+        return sums
+
+
+_Outcome = tuple[str, str, tuple[int, int]]
+_JOIN, _MEDIA = STEPS.index("join"), STEPS.index("media")
+
+# Of whole ms: the same ones come again and again.
+_bucket_of = lru_cache(1 << 13)(bucket_of)
+
+
+@lru_cache(1 << 13)
+def _bucket_of_text(text: str) -> int:
+    return bucket_of(int(text))
 
 
 _ATTEMPTS_AT, _FAILED_AT, _ENDED_AT, _DROPPED_AT = range(4)  # Rows of `JoinSums.clusters`.
@@ -247,4 +298,7 @@ def added_joins(several: Iterable[Mapping[str, JoinSums]]) -> dict[str, JoinSums
 def add_joins(into: dict[str, JoinSums], more: Iterable[tuple[str, JoinSums]]) -> None:
     """Add sums by value; those in `more` stay as they are."""
     for value, sums in more:
-        into.setdefault(value, JoinSums()).merge(sums)
+        if value in into:
+            into[value].merge(sums)
+        else:
+            into[value] = sums.copy()

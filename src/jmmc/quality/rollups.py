@@ -30,7 +30,6 @@ _MOST_NETWORKS = 5000  # And of those whose values browsers cannot make up.
 _MOST_OF_A_DAY = 20_000  # 2 MB.
 _FACTS_BETWEEN_LOOKS = 500
 _NETWORK = DIMENSIONS.index("network")
-_NO_SETUP = Setup()
 _MOST_OF_NETWORKS = ("network", "provider")
 _MANY_VALUED = (*_MOST_OF_NETWORKS, *SELDOM_KNOWN)
 ALL = ""
@@ -246,7 +245,7 @@ def _add_joins(
             values = tuple(
                 _kept_value(value, kept.get(place)) for place, value in enumerate(values)
             )
-        outcome = outcome_at(counts, groups, fact.failure, _NO_SETUP)
+        outcome = outcome_at(counts, groups, fact.failure)
         hour_joins.add(outcome, places, values, fact.setup)
 
 

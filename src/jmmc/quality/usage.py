@@ -14,10 +14,10 @@ from msgspec import Struct, field
 
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.intervals import Replicates, groups_of
-from jmmc.quality.joins import JoinOutcome, JoinSums, join_events, outcome_at, step_buckets
+from jmmc.quality.joins import JoinCounter, JoinSums, begun_as, ended_as
 from jmmc.quality.meetings import split
 from jmmc.quality.outcomes import ATTEMPTS
-from jmmc.quality.peaks import Presence, peak
+from jmmc.quality.peaks import peak
 from jmmc.quality.people import (
     digest_of,
     estimate,
@@ -27,7 +27,6 @@ from jmmc.quality.people import (
 )
 from jmmc.quality.rollups import COLUMN_OF_GRADE
 from jmmc.quality.segments import Piece, Track, pieces, track_of
-from jmmc.quality.summary import Setup
 
 LEAST_SECONDS = 300
 """Length of the shortest meeting that is use of the server."""
@@ -48,7 +47,6 @@ Spans = Sequence[tuple[int, int]]
 """Disjoint times (start, end) in Unix seconds, by start."""
 
 _EVER = 2**62
-_NO_SETUP = Setup()
 _ROWS = 100  # Between two pauses.
 
 
@@ -156,19 +154,16 @@ class _Sums:
         self.first = _EVER
         self.meetings = self.continuing = self.seconds = 0
         self.people: set[str] = set()
-        self.present: list[Presence] = []
-        self.meetings_present: list[Presence] = []
+        self.present: list[tuple[int, int, str]] = []  # As `Presence`, in less time.
+        self.meetings_present: list[tuple[int, int, int]] = []  # Of meetings, by number.
         self.meeting_minutes: Counter[int] = Counter()
         self.stay_minutes: Counter[int] = Counter()
         self.grades = [0] * 5
         self.replicates = Replicates()
-        self.outcomes: Counter[JoinOutcome] = Counter()
-        self.steps = JoinSums()
+        self.joins = JoinCounter(with_steps=True)
 
-    def result(self, start: int, end: int) -> UsageSums:
-        joins = JoinSums.of(self.outcomes)
-        joins.merge(self.steps)
-        digests = [digest_of(browser_id) for browser_id in self.people]
+    def result(self, start: int, end: int, *, with_people: bool) -> UsageSums:
+        digests = [digest_of(browser_id) for browser_id in self.people if with_people]
         _, good, fair, poor, unknown = self.grades
         return UsageSums(
             start,
@@ -187,7 +182,7 @@ class _Sums:
             poor,
             unknown,
             self.replicates.pack(),
-            joins,
+            self.joins.sums(),
             pack_digests(digests),
             sketch_of(digests) if digests else b"",
         )
@@ -227,14 +222,17 @@ class UsageCounter:
             self._counts.add_grades(row, own, groups)
             self._stays.setdefault(row.room, []).append(self._stay_of(row, own))
 
-    def results(self) -> list[UsageSums]:
-        """The use of each span, when there are no more sessions."""
+    def results(self, *, with_people: bool = True) -> list[UsageSums]:
+        """The use of each span, when there are no more sessions.
+
+        Without people, their number alone is known: it cannot be added to that of another time.
+        """
         for stays in self._stays.values():
             self._pause()
             for meeting in split(sorted(stays, key=_began)):
                 if max(stay.ended for stay in meeting) - meeting[0].began >= LEAST_SECONDS:
                     self._counts.add_meeting(meeting)
-        return self._counts.results()
+        return self._counts.results(with_people=with_people)
 
     def _stay_of(self, row: UsageRow, own: Sequence[Piece] | None) -> "_Stay":
         return _Stay(
@@ -268,22 +266,23 @@ class _Spans:
         self._sums = [_Sums() for _ in spans]
         self._meetings = 0
 
-    def results(self) -> list[UsageSums]:
+    def results(self, *, with_people: bool) -> list[UsageSums]:
         """The sums of each span."""
-        return [sums.result(*bounds) for bounds, sums in zip(self._spans, self._sums, strict=True)]
+        return [
+            sums.result(*bounds, with_people=with_people)
+            for bounds, sums in zip(self._spans, self._sums, strict=True)
+        ]
 
     def add_joins(
         self, row: UsageRow, own: Sequence[Piece] | None, groups: tuple[int, int]
     ) -> None:
         """Count what a session counts for, at its moments."""
-        for at, counts in join_events(row.outcome, row.began, row.ended, running=bool(row.running)):
-            sums = self._at(at)
-            if sums is None or (own and not any(p.start <= at < p.end for p in own)):
-                continue
-            setup = Setup.of_text(row.setup_steps) if counts.joined else _NO_SETUP
-            sums.outcomes[outcome_at(counts, groups, row.failure, setup)] += 1
-            if counts.joined:
-                sums.steps.add_steps(step_buckets(setup))
+        outcome, began = row.outcome, row.began
+        if begun_as(outcome) and (sums := self._at(began)) and _has(own, began):
+            sums.joins.begin(outcome, row.failure, groups, row.setup_steps)
+        last = max(began, row.ended - 1)
+        if not row.running and ended_as(outcome) and (sums := self._at(last)) and _has(own, last):
+            sums.joins.end(outcome, row.failure, groups)
 
     def add_grades(
         self, row: UsageRow, own: Sequence[Piece] | None, groups: tuple[int, int]
@@ -308,31 +307,42 @@ class _Spans:
         began, ended = _EVER, -_EVER
         for stay in meeting:
             present = stay.parts or ((stay.began, stay.ended),)
-            began, ended = min(began, present[0][0]), max(ended, present[-1][1])
+            first, last = present[0][0], present[-1][1]
+            if first < began:
+                began = first
+            if last > ended:
+                ended = last
+            at_start = self._at(first)
             for start, end in present:
                 for place, cut_start, cut_end in self._cut(start, end):
                     sums = self._sums[place]
                     sums.people.add(stay.browser_id)
                     sums.seconds += cut_end - cut_start
-                    sums.present.append(Presence(cut_start, cut_end, stay.browser_id))
-            if (at_start := self._at(present[0][0])) is not None:
-                at_start.stay_minutes[_minutes(present[-1][1] - present[0][0])] += 1
-        if (first := self._at(began)) is not None:
-            first.meetings += 1
-            first.meeting_minutes[_minutes(ended - began)] += 1
+                    sums.present.append((cut_start, cut_end, stay.browser_id))
+            if at_start is not None:
+                at_start.stay_minutes[_minutes(last - first)] += 1
+        of_first = self._at(began)
+        if of_first is not None:
+            of_first.meetings += 1
+            of_first.meeting_minutes[_minutes(ended - began)] += 1
         self._meetings += 1
-        name = str(self._meetings)
         for place, start, end in self._cut(began, ended):
             sums = self._sums[place]
-            sums.continuing += sums is not first
-            sums.meetings_present.append(Presence(start, end, name))
+            sums.continuing += sums is not of_first
+            sums.meetings_present.append((start, end, self._meetings))
 
     def _at(self, moment: int) -> _Sums | None:
         place = bisect_right(self._starts, moment) - 1
         return self._sums[place] if place >= 0 and moment < self._spans[place][1] else None
 
-    def _cut(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    def _cut(self, start: int, end: int) -> Iterable[tuple[int, int, int]]:
         """The parts of a time that are in spans: place, start and end."""
+        place = bisect_right(self._starts, start) - 1
+        if place >= 0 and start < end <= self._spans[place][1]:
+            return ((place, start, end),)
+        return self._cut_parts(start, end)
+
+    def _cut_parts(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
         place = max(0, bisect_right(self._starts, start) - 1)
         while place < len(self._spans) and self._spans[place][0] < end:
             cut_start, cut_end = max(start, self._spans[place][0]), min(end, self._spans[place][1])
@@ -341,10 +351,18 @@ class _Spans:
             place += 1
 
 
+def _has(own: Sequence[Piece] | None, at: int) -> bool:
+    """Whether the selection has a moment of a session; without pieces it has all of them."""
+    return not own or any(piece.start <= at < piece.end for piece in own)
+
+
 def _add_cut(sums: _Sums, groups: tuple[int, int], cut: Sequence[int]) -> None:
-    for column, seconds in enumerate(cut):
-        sums.grades[column] += seconds
-    _, good, fair, poor, _ = cut
+    _, good, fair, poor, unknown = cut
+    grades = sums.grades
+    grades[1] += good
+    grades[2] += fair
+    grades[3] += poor
+    grades[4] += unknown
     if known := good + fair + poor:
         sums.replicates.add(groups, known, fair, poor)
 
