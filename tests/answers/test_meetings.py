@@ -78,7 +78,7 @@ def test_a_meeting_runs_while_a_session_runs_and_counts_unknown_time() -> None:
     meeting = meeting_of([ended, running])
     assert meeting.running
     assert meeting.grades.unknown_seconds == 37
-    assert repr(meeting.minutes) == "2", "whole minutes"
+    assert repr(meeting.minutes) == "3", "whole minutes"
 
 
 def test_a_fair_second_weighs_three_tenths_of_a_poor_one() -> None:

@@ -32,7 +32,7 @@ class Totals:
 
     @property
     def minutes(self) -> int:
-        return self.seconds // 60
+        return (self.seconds + 30) // 60
 
     def add(self, call: Call, grade: str, seconds: int) -> None:
         setattr(self, grade, getattr(self, grade) + seconds)

@@ -130,7 +130,7 @@ def test_the_report_in_the_terminal(asked: Asked) -> None:
     assert float(shares[1]) == pytest.approx(100 * right.good / right.known, abs=0.0501)
     assert float(shares[2]) == pytest.approx(100 * right.poor / right.known, abs=0.0501)
     assert 600 <= right.unknown < 3600, "said in whole minutes"
-    assert int(shares[3]) == right.unknown // 60
+    assert int(shares[3]) == (right.unknown + 30) // 60
 
 
 def test_a_share_is_rounded_once(asked: Asked) -> None:
@@ -144,3 +144,20 @@ def test_a_share_is_rounded_once(asked: Asked) -> None:
     assert "0.2% poor" in report
     session = asked.session(call.room, call.uid, call.joined, call.left)["summary"]["session"]
     assert "0.2% poor" in asked.cli("show", session)
+
+
+def test_minutes_are_rounded_and_not_cut(asked: Asked) -> None:
+    """90 s are two minutes, as are 149 s; 89 s are one."""
+    call = cases.ROUNDED
+    for seconds, minutes in ((90, 2), (149, 2), (89, 1)):
+        window = {"since": call.joined, "until": call.joined + seconds}
+        (compared,) = asked.api("compare", by="region", **window)
+        (meeting,) = asked.api("meetings", **window)
+        (room,) = asked.items("rooms", **window)
+        person = asked.api(f"participants/{call.uid}", **window)
+        for answer in (asked.api("overview", **window), compared, meeting, room, person):
+            assert answer["minutes"] == minutes
+        noun = "minute" if minutes == 1 else "minutes"
+        assert f" {minutes} {noun} " in _text(asked.text("/overview", **window))
+        report = asked.cli("report", "--since", window["since"], "--until", window["until"])
+        assert f", {minutes} {noun}, " in report

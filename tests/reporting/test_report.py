@@ -13,7 +13,11 @@ import pytest
 from jmmc import Settings, SettingsError
 from jmmc.answers.queries import Queries
 from jmmc.maintenance.schedule import summarizer_of
-from jmmc.reporting.message import Line, Report, Section, as_html, as_text
+from jmmc.quality.causes.answer import Answer, Cause, Verdict
+from jmmc.quality.causes.recorded import RecordedIncident
+from jmmc.quality.grading import Grade
+from jmmc.reporting.content import read_content
+from jmmc.reporting.message import Line, Report, Section, as_html, as_text, write_report
 from jmmc.reporting.schedule import latest_due
 from jmmc.reporting.sending import ReportSender, latest_sending
 from jmmc.server.preflight import inspect
@@ -284,6 +288,30 @@ async def test_check_says_whether_the_report_can_be_sent(
     findings = [finding async for finding in inspect(settings)]
     (found,) = [finding for finding in findings if finding.what.startswith("report:")]
     assert (found.verdict, words in found.what) == (verdict, True)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english", "french"),
+    [
+        (20, "0.3 affected", "0,3 personnes"),
+        (90, "1.5 affected", "1,5 personnes"),
+        (630, "11 affected", "11 personnes"),
+        (75_000, "1,250 affected", "1\u202f250 personnes"),
+    ],
+)
+async def test_the_minutes_of_an_incident_are_rounded(
+    store: Store, clock: Clock, seconds: int, english: str, french: str
+) -> None:
+    queries = Queries(store, rhythm=RHYTHM, clock=clock)
+    bounds = (_at("2026-03-23T00:00"), _at("2026-03-30T00:00"))
+    content = await read_content(queries, "week", bounds, _PARIS)
+    answer = Answer(Verdict.LIKELY, (Cause("region", "eu", 0.9, 0, 0, 0, 0),))
+    affected: Any = (2, 1, 2, seconds, {"loss": seconds}, answer, (), (), ())
+    incident = RecordedIncident("1a", bounds[0], bounds[1], False, Grade.POOR, *affected)
+    content = content._replace(incidents=[incident])
+    for language, expected in (("en", english), ("fr", french)):
+        text = as_text(write_report(content, language, _PARIS, "Europe/Paris", ""))
+        assert expected in text, text
 
 
 def test_a_week_has_seven_days() -> None:

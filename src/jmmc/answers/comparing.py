@@ -11,6 +11,7 @@ from jmmc.answers.joins import rates_of
 from jmmc.answers.model import FEW, Change, Comparison, Grades, JoinRates, Outlier
 from jmmc.core.computing import paused
 from jmmc.core.label_values import OTHER
+from jmmc.core.rounding import whole_minutes
 from jmmc.quality.differences import (
     NO_DIFFERENCE,
     Difference,
@@ -157,7 +158,9 @@ def outliers(dimensions: Mapping[str, WindowTotals], most: int) -> list[Outlier]
 
 def _outlier(dimension: str, value: str, sums: Sums, bad: Difference, poor: Difference) -> Outlier:
     grades = Grades.of(sums.good, sums.fair, sums.poor, sums.unknown)
-    return Outlier(dimension, value, sums.sessions, None, sums.seconds // 60, grades, bad, poor)
+    return Outlier(
+        dimension, value, sums.sessions, None, whole_minutes(sums.seconds), grades, bad, poor
+    )
 
 
 class Side(NamedTuple, Generic[_K]):
@@ -241,7 +244,7 @@ def _change(
         before.sessions,
         first,
         after.sessions,
-        after.seconds // 60,
+        whole_minutes(after.seconds),
         second,
         *differences,
         before_joins,

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from jmmc.answers.model import Grades, Meeting, RoomActivity
 from jmmc.core.computing import paused
+from jmmc.core.rounding import whole_minutes
 from jmmc.quality.meetings import badness, by_room, split
 from jmmc.quality.peaks import Presence, peak
 
@@ -141,8 +142,8 @@ def rooms_of(stays: Iterable[Stay]) -> list[RoomActivity]:
 
 
 def minutes(stays: Iterable[Stay]) -> int:
-    """Person-minutes of these stays in the window, rounded down."""
-    return sum(stay.good + stay.fair + stay.poor + stay.unknown for stay in stays) // 60
+    """Person-minutes of these stays in the window, rounded."""
+    return whole_minutes(sum(stay.good + stay.fair + stay.poor + stay.unknown for stay in stays))
 
 
 def grades(stays: Sequence[Stay]) -> Grades:

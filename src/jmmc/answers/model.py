@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from msgspec import Struct
 
 from jmmc.core.fields import BrowserId, ExactMean, ExactShare, Hidden, Moment, ShareInterval
+from jmmc.core.rounding import whole_minutes
 from jmmc.quality.causes import Answer, Incident
 from jmmc.quality.causes.recorded import RecordedIncident
 from jmmc.quality.differences import NO_DIFFERENCE, Difference, Mark
@@ -218,7 +219,7 @@ class Comparison(Struct, frozen=True):
         return Comparison(
             value,
             sums.sessions,
-            sums.seconds // 60,
+            whole_minutes(sums.seconds),
             Grades.of(sums.good, sums.fair, sums.poor, sums.unknown),
             interval(replicates, Grade.POOR) or (0.0, 1.0),
             interval(replicates, Grade.FAIR) or (0.0, 1.0),

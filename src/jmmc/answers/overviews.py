@@ -61,6 +61,7 @@ from jmmc.answers.window_totals import (
 from jmmc.answers.worst_meetings import WorstMeetings
 from jmmc.core.computing import paused
 from jmmc.core.errors import InvalidInput
+from jmmc.core.rounding import whole_minutes
 from jmmc.core.tasks import prefetch
 from jmmc.core.timestamps import WordedMoment
 from jmmc.quality.column_sums import ColumnSums
@@ -413,7 +414,7 @@ class Overviews:
             await self._now(selection),
             whole.sessions,
             rooms,
-            whole.seconds // 60,
+            whole_minutes(whole.seconds),
             whole.people,
             whole.connections,
             Grades.of(whole.good, whole.fair, whole.poor, whole.unknown),

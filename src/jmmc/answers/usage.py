@@ -11,6 +11,7 @@ from jmmc.answers.model import Grades, Usage
 from jmmc.answers.threads import in_background
 from jmmc.core.calendar import Bounds, Calendar, Period
 from jmmc.core.computing import paused
+from jmmc.core.rounding import whole_minutes
 from jmmc.maintenance.usage_days import is_affected, read_usage, stale_usage
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.grading import Grade
@@ -195,7 +196,7 @@ def _usage(
         end,
         sum(part.meetings for part in parts) + (parts[0].continuing if first else 0),
         people,
-        sum(part.seconds for part in parts) // 60,
+        whole_minutes(sum(part.seconds for part in parts)),
         not is_whole,
         (people - error, people + error),
         max(part.peak_people for part in parts),

@@ -21,6 +21,7 @@ from jmmc.cli.terminal import (
 )
 from jmmc.cli.times import local_clock, local_time
 from jmmc.cli.top_sources import Document
+from jmmc.core.rounding import whole_minutes
 from jmmc.core.text import printable
 from jmmc.quality.causes import Answer
 from jmmc.quality.causes.answer import Verdict
@@ -111,7 +112,10 @@ def _stale(document: Document) -> list[Text]:
     if age < _STALE:
         return []
     return [
-        Text(f"the newest sample is {age // 60} minutes old: does the collector run?", "bold red")
+        Text(
+            f"the newest sample is {whole_minutes(age)} minutes old: does the collector run?",
+            "bold red",
+        )
     ]
 
 
@@ -295,7 +299,7 @@ def _who(session: Any) -> str:
 
 
 def _minutes(now: int, began: str) -> str:
-    return f"{max(0, now - _second(began)) // 60:,}"
+    return f"{whole_minutes(max(0, now - _second(began))):,}"
 
 
 def _second(moment: str) -> int:

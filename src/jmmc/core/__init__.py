@@ -22,6 +22,7 @@ __all__ = [
     "readings",
     "recent_sessions",
     "repeating",
+    "rounding",
     "supervision",
     "tasks",
     "text",

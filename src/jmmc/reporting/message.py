@@ -19,6 +19,7 @@ import jinja2
 from jmmc.answers.cause_texts import title
 from jmmc.answers.model import Usage
 from jmmc.answers.period_names import date_name, period_name, short_name
+from jmmc.core.rounding import whole_minutes
 from jmmc.core.text import with_french_spaces, without_controls
 from jmmc.core.timestamps import to_iso
 from jmmc.core.version import __version__
@@ -232,11 +233,11 @@ class _Writer:
         assert usage is not None
         grades = usage.grades
         texts = self.texts
-        unknown = self._number(grades.unknown_seconds // 60)
+        unknown = self._number(whole_minutes(grades.unknown_seconds))
         lines = [
             Line(
                 texts["known"],
-                self._number(grades.known_seconds // 60),
+                self._number(whole_minutes(grades.known_seconds)),
                 texts["unknown_minutes"].format(minutes=unknown),
             ),
             Line(texts["good"], self._percent(grades.good_share)),
@@ -266,7 +267,7 @@ class _Writer:
         lines = [
             Line(
                 title(incident.answer, self._language, {id_: id_[:8] for id_ in incident.names}),
-                self._said("person_minutes", minutes=max(1, incident.seconds // 60)),
+                texts["person_minutes"].format(minutes=self._minutes(incident.seconds)),
                 texts["incident" if incident.meetings > 1 else "incident_of_one"].format(
                     people=self._number(incident.people),
                     meetings=self._number(incident.meetings),
@@ -340,6 +341,13 @@ class _Writer:
                 **{key: self._number(number) for key, number in numbers.items()}
             )
         )
+
+    def _minutes(self, seconds: int) -> str:
+        """Seconds as minutes, with a place after the point below ten."""
+        if seconds >= 600:
+            return self._number(whole_minutes(seconds))
+        text = f"{seconds / 60:.1f}"
+        return text.replace(".", ",") if self._language == "fr" else text
 
     def _number(self, value: int) -> str:
         text = f"{value:,}"

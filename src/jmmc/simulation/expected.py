@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from jmmc.core.rounding import whole_minutes
 from jmmc.core.timestamps import to_iso
 from jmmc.simulation.conditions import CUT, Held, PlantedProblem
 from jmmc.simulation.scenario import Scenario, SimulatedSession
@@ -101,7 +102,7 @@ class ExpectedResults:
         """The expected results as lines of text."""
         lines = [
             f"{self.sessions:,} sessions in {len(self.rooms):,} rooms, {self.samples:,} samples,",
-            f"{self.seconds // 60:,} minutes, starting at {to_iso(scenario.start)}.",
+            f"{whole_minutes(self.seconds):,} minutes, starting at {to_iso(scenario.start)}.",
             "Expected results:",
             f"  {self.meetings:,} meetings; peak concurrent: {self.peak_people:,} participants,"
             f" {self.peak_connections:,} connections",
@@ -110,7 +111,7 @@ class ExpectedResults:
             for value, (known, affected) in sorted(seconds.items()):
                 lines.append(
                     f"  {value:14} {affected / max(known, 1):7.2%} of"
-                    f" {known // 60:,} minutes with a problem"
+                    f" {whole_minutes(known):,} minutes with a problem"
                 )
         failed = ", ".join(f"{count} {reason}" for reason, count in sorted(self.failures.items()))
         lines.append(f"  {sum(self.failures.values()):,} joins failed: {failed or 'none'}")
@@ -119,7 +120,7 @@ class ExpectedResults:
             mean = sum(self.ratings) / len(self.ratings)
             lines.append(f"  {len(self.ratings):,} calls were rated: {mean:.2f} of 5 in the mean")
         for cause, count in sorted(self.by_cause.items(), key=lambda item: -item[1]):
-            lines.append(f"  {cause:12} {count // 60:,} minutes")
+            lines.append(f"  {cause:12} {whole_minutes(count):,} minutes")
         if self.in_outage:
             start, end = scenario.outage_window
             lines.append(f"  eu-west: outage from {to_iso(start)} to {to_iso(end)}")

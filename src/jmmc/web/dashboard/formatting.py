@@ -8,6 +8,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 
 from jmmc.answers.model import Point
+from jmmc.core.rounding import whole_minutes
 from jmmc.web.dashboard.durations import duration
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -48,7 +49,7 @@ def cell_labels(context: Context) -> Callable[[int, float, int], str]:
 
     def label(start: int, share: float, known: int) -> str:
         moment = datetime.fromtimestamp(start, UTC)
-        known_minutes = f"{number(context, known // 60)}\u00a0min"
+        known_minutes = f"{number(context, whole_minutes(known))}\u00a0min"
         return f"{moment:%Y-%m-%d %H:%M} UTC: {percent(context, share)}, {known_minutes}"
 
     return label
