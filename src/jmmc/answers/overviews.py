@@ -302,8 +302,7 @@ class Overviews:
         selection = SummaryFilter(since=since, until=until)
         step = max(step_of(until - since, _MAX_CELLS), HOUR)
         first, last = whole_units(since, until, HOUR)
-        steps = QualitySteps(step)
-        ends = await self._reader.sides(selection, by, first, last, steps)
+        ends = await self._reader.sides(selection, by, first, last, None)
         values: dict[str, list[Sums]] = {}
         for side in ends.sums:
             for value, sums in side.values().items():

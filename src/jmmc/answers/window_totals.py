@@ -169,7 +169,8 @@ class WindowReader:
     ) -> WindowTotals:
         since, until = window_of(selection)
         first, last = whole_units(since, until, HOUR)
-        ends = await self.sides(selection, by, first, last, steps, joins=joins)
+        of_ends = steps if length is not None else None
+        ends = await self.sides(selection, by, first, last, of_ends, joins=joins)
         parts: list[Sums] = []
         drops: dict[int, int] = {}
         # Of a long window spans have the joins, which are fewer.
@@ -227,13 +228,14 @@ class WindowReader:
         by: str,
         first: int,
         last: int,
-        steps: QualitySteps,
+        steps: QualitySteps | None,
         *,
         joins: bool = False,
     ) -> Ends:
         """What the sessions tell of the time before `first` and from `last` on.
 
-        When the window has no whole unit between them, the first side has all of it.
+        When the window has no whole unit between them, the first side has all of it. Without
+        `steps` there is nothing over time.
         """
         since, until = window_of(selection)
         if first >= last:
@@ -246,7 +248,13 @@ class WindowReader:
             ((last, until), (last, -_EVER), min(last, until - 1), until),
         ):
             sums = WindowSums(
-                selection, by=by, part=part, entered=entered, spread=False, steps=steps
+                selection,
+                by=by,
+                part=part,
+                entered=entered,
+                over_time=steps is not None,
+                spread=False,
+                steps=steps,
             )
             of_joins = WindowJoins(selection, *part, by=by) if joins else None
             at_end = msgspec.structs.replace(selection, since=start, until=end)

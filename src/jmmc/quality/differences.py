@@ -176,9 +176,7 @@ class _Rest(Generic[_K]):
         self._values = values
         self._grade = grade
         self._estimates: dict[_K, Estimate | None] = {}
-        self._total = Replicates()
-        for sums in values.values():
-            self._total.merge(sums)
+        self._total = Replicates.total_of(values.values())
         self._own_totals: dict[_K, tuple[int, int]] = {}
         self._base = self._total
         self._base_totals = self._total.totals(grade)

@@ -28,11 +28,12 @@ variances less that of the intersection needs sums by session; the larger of bot
 the bound of n and the 8.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import repeat
 from math import inf, sqrt
-from operator import add
+from operator import add, mul
 from typing import NamedTuple
 
 from msgspec import Struct, field
@@ -135,6 +136,12 @@ class Replicates(Struct):
         """Add the sums of others; these stay as they are."""
         self.sums = list(map(add, self.sums, other.sums))
 
+    @staticmethod
+    def total_of(several: Iterable["Replicates"]) -> "Replicates":
+        """The sums of all of them."""
+        columns = zip(*(replicates.sums for replicates in several), strict=True)
+        return Replicates([*map(sum, columns)] or [0] * _LENGTH)
+
     def totals(self, grade: Grade) -> tuple[int, int]:
         """The known seconds, and those that have `grade` (`FAIR` or `POOR`) or a worse one."""
         sums = self.sums
@@ -192,7 +199,7 @@ def rate_interval(clusters: Clusters, row: int, row_of_bad: int) -> tuple[float,
 
 def _row_of(clusters: Clusters, row: int) -> tuple[list[int], list[int]]:
     first = row * 2 * GROUPS
-    counts = [clusters.get(place, 0) for place in range(first, first + 2 * GROUPS)]
+    counts = [*map(clusters.get, range(first, first + 2 * GROUPS), repeat(0))]
     return counts[:GROUPS], counts[GROUPS:]
 
 
@@ -231,23 +238,21 @@ def _between(
     knowns: Sequence[int], bads: Sequence[int], known: int, bad: int
 ) -> tuple[float, float, float]:
     """The variance, the effective number of clusters, and that of those with bad time."""
-    share = bad / known
-    variance = second = fourth = 0.0
-    lengths = 0
-    for known_of_group, bad_of_group in zip(knowns, bads, strict=True):
-        if known_of_group:
-            lengths += known_of_group * known_of_group
-            residual = bad_of_group - share * known_of_group
-            square = residual * residual
-            second += square
-            fourth += square * square
-            others = known - known_of_group
-            if others:
-                variance += square / (others * others)
+    lengths = sum(map(mul, knowns, knowns))
     excess = max(lengths / (known * known) - 1 / GROUPS, _FEWEST)
     clusters = (1 - 1 / GROUPS) / excess
     if not 0 < bad < known:
         return 0.0, clusters, 1.0
+    share = bad / known
+    variance = second = fourth = 0.0
+    for known_of_group, bad_of_group in zip(knowns, bads, strict=True):
+        if known_of_group:
+            residual = bad_of_group - share * known_of_group
+            square = residual * residual
+            second += square
+            fourth += square * square
+            if others := known - known_of_group:
+                variance += square / (others * others)
     concentration = fourth / (second * second) if second else 1.0
     affected = 1 / max(concentration - _NORMAL, 1 / GROUPS)
     return variance * (GROUPS - 1) / GROUPS, clusters, affected

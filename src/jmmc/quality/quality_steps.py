@@ -71,7 +71,4 @@ class QualitySteps:
 
 def merged(by_value: Mapping[Any, Replicates]) -> Replicates:
     """The replicates of all values together."""
-    found = Replicates()
-    for replicates in by_value.values():
-        found.merge(replicates)
-    return found
+    return Replicates.total_of(by_value.values())
