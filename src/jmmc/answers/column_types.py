@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct, inspect
 
-from jmmc.core.fields import MOMENT
+from jmmc.core.fields import MOMENT, PLACES
 
 
 class ColumnKind(Enum):
@@ -39,11 +39,11 @@ def struct_row(struct: Struct) -> dict[str, Any]:
     """A struct as one row.
 
     A field of a struct in it has the name of the outer field before its own, an interval is two
-    columns, and of another sequence the column has the words.
+    columns, and of another sequence the column has the words. Numbers with `PLACES` are rounded.
     """
     row: dict[str, Any] = {}
     for name, type_ in _fields(type(struct)):
-        value = getattr(struct, name)
+        value = _rounded(type_, getattr(struct, name))
         if isinstance(type_, inspect.StructType):
             row |= {f"{name}_{key}": inner for key, inner in struct_row(value).items()}
         elif isinstance(type_, inspect.TupleType):
@@ -78,6 +78,21 @@ def _fields(cls: type[Struct]) -> tuple[tuple[str, inspect.Type], ...]:
     info = inspect.type_info(cls)
     assert isinstance(info, inspect.StructType)
     return tuple((field.name, field.type) for field in info.fields)
+
+
+def _rounded(type_: inspect.Type, value: Any) -> Any:
+    """A value with as many places as its type has, also within an interval."""
+    if value is None:
+        return None
+    if isinstance(type_, inspect.UnionType):
+        (type_, *others) = [part for part in type_.types if type(part) is not inspect.NoneType]
+        return value if others else _rounded(type_, value)
+    if isinstance(type_, inspect.TupleType):
+        return tuple(map(_rounded, type_.item_types, value))
+    if isinstance(type_, inspect.Metadata):
+        places = (type_.extra or {}).get(PLACES)
+        return value if places is None else round(value, places)
+    return value
 
 
 def _kind(type_: inspect.Type) -> ColumnKind:
