@@ -161,3 +161,13 @@ def test_minutes_are_rounded_and_not_cut(asked: Asked) -> None:
         assert f" {minutes} {noun} " in _text(asked.text("/overview", **window))
         report = asked.cli("report", "--since", window["since"], "--until", window["until"])
         assert f", {minutes} {noun}, " in report
+
+
+def test_a_bar_of_one_session_names_one(asked: Asked) -> None:
+    """The histogram of the overview, and the networks and browsers of a participant."""
+    call = cases.ROUNDED
+    window = {"since": call.joined, "until": call.left}
+    for path in ("/overview", f"/participants/{call.uid}"):
+        bars = re.findall(r'aria-label="(1 session[^"]*)"', asked.text(path, **window))
+        assert bars, path
+        assert {*bars} == {"1 session"}
