@@ -3,7 +3,6 @@
 import gc
 import json
 import signal
-import sqlite3
 import ssl
 import subprocess
 import time
@@ -536,7 +535,6 @@ def test_a_killed_collector_neither_repeats_nor_loses_a_notification(
         listed = jmmc("alerts", "list", "--config", str(file), "--store", serve.store)
         assert "firing" in listed.stdout
         serve.stop(signal.SIGKILL)
-        _delete_leases(tmp_path)
         serve.start()
         _push_calls(serve, quality=100, people=range(50, 110))
         wait_until(lambda: len(receiver.taken) > 1, serve.log.read_text)
@@ -554,13 +552,6 @@ def _push_calls(serve: Serve, *, quality: int, people: range) -> None:
         samples = [wire_sample(seq, readings, age=600 - 30 * seq) for seq in range(21)]
         uid = f"a40bcaa8-8b36-11ec-a8a3-{number:012}"
         post_push(serve.url, body(*samples, sid=f"{number:032x}", uid=uid))
-
-
-def _delete_leases(folder: Path) -> None:
-    """Delete the leases of the killed collector and its share of the work, which would last."""
-    with sqlite3.connect(folder / "calls.db") as connection:
-        connection.execute("DELETE FROM records WHERE kind IN ('lease', 'shares')")
-    connection.close()
 
 
 def test_a_test_notification_goes_over_every_channel_and_prints_each_result(

@@ -47,7 +47,9 @@ def test_a_lease_left_by_a_clock_three_days_ahead_stops_no_summaries(tmp_path: P
         serve.stop(signal.SIGKILL)
         assert _leases(serve)["summaries"] > time.time() + 2 * _DAY
         host.jump(0)
-        serve.start()
+        with closing(sqlite3.connect(serve.store.removeprefix("sqlite:///"))) as other:
+            other.execute("SELECT 1 FROM sessions").fetchall()  # Now the lease may be a living one.
+            serve.start()
         post_push(serve.url, body(wire_sample(0, {"pid": "x", "cq": 90})))
         _wait_until(lambda: _summaries(serve) == 1, serve)
         assert _leases(serve)["summaries"] < time.time() + _DAY
@@ -139,6 +141,19 @@ def test_a_clean_stop_releases_the_lease_and_the_next_process_summarizes_at_once
         _wait_until(lambda: "summaries" in _leases(serve), serve)
         assert serve.stop() == 0
         assert _leases(serve) == {}
+        serve.start()
+        post_push(serve.url, body(wire_sample(0, {"pid": "x", "cq": 90})))
+        _wait_until(lambda: _summaries(serve) == 1, serve)
+    finally:
+        serve.close()
+
+
+def test_after_kill_9_the_next_process_summarizes_at_once(tmp_path: Path) -> None:
+    serve = Serve(tmp_path / "site", code=FASTER)
+    try:
+        _wait_until(lambda: "summaries" in _leases(serve), serve)
+        serve.stop(signal.SIGKILL)
+        assert "summaries" in _leases(serve)
         serve.start()
         post_push(serve.url, body(wire_sample(0, {"pid": "x", "cq": 90})))
         _wait_until(lambda: _summaries(serve) == 1, serve)

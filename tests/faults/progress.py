@@ -10,7 +10,7 @@ from tests.support.senders import make_push
 from tests.support.servers import Serve, get_json, post_push
 from tests.support.waiting import wait_until_async
 
-_WITHIN = 180.0  # Seconds: a killed collector keeps its lease for two minutes.
+_WITHIN = 180.0  # Seconds: on MongoDB a killed collector keeps its lease for two minutes.
 _PARTICIPANTS = 6  # An alert takes five.
 _MINUTES = 10  # That an alert looks back.
 _INTERVAL = 30  # Seconds between two samples.

@@ -18,13 +18,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jmmc.core.partitions import PARTITIONS
-from jmmc.stores import CLOCK_SKEW, Reports
+from jmmc.stores import CLOCK_SKEW, SHARES, Reports
 
 SECONDS = 60
 """How long a collector counts as there after it was seen: a killed one is replaced after that."""
 
 _RENEWED_AFTER = 20  # Seconds: so a share costs three writes a minute.
-_KIND, _NAME = "shares", "summaries"
+_NAME = "summaries"
 _MARK = "changed by others"  # Name of a record of the same kind.
 _TRIES = 5  # Of a change that others are quicker with.
 _NOBODY = ""
@@ -117,11 +117,11 @@ class WorkShare:
 
     async def leave_mark(self, reports: Reports) -> None:
         """Say that this process changes summaries of others. Raises `StoreError`."""
-        await reports.put_record(_KIND, _MARK, msgspec.json.encode(secrets.token_hex(8)))
+        await reports.put_record(SHARES, _MARK, msgspec.json.encode(secrets.token_hex(8)))
 
     async def newest_mark(self, reports: Reports) -> bytes | None:
         """The mark as it is now. Raises `StoreError`."""
-        return (await reports.records(_KIND)).get(_MARK)
+        return (await reports.records(SHARES)).get(_MARK)
 
     async def release(self, reports: Reports) -> None:
         """Let others have the share now. Raises `StoreError`."""
@@ -139,12 +139,12 @@ class WorkShare:
         """
         for _ in range(_TRIES):
             asked_at = self._monotonic()
-            records = await reports.records(_KIND)
+            records = await reports.records(SHARES)
             content, self.mark = records.get(_NAME), records.get(_MARK)
             before = _decoded(content)
             after = change(before)
             if after == before or await reports.replace_record(
-                _KIND, _NAME, content, msgspec.json.encode(after)
+                SHARES, _NAME, content, msgspec.json.encode(after)
             ):
                 return after, asked_at
         return None

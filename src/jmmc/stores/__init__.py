@@ -5,13 +5,14 @@ Pushes and selections enter; receipts, sessions, summaries, rollups and small re
 This package knows nothing of HTTP, of bodies on the wire, or of how a summary is computed.
 """
 
-from jmmc.stores.contract import CLOCK_SKEW, EVERY_PARTITION, OnDisk, Reports, Store
+from jmmc.stores.contract import CLOCK_SKEW, EVERY_PARTITION, SHARES, OnDisk, Reports, Store
 from jmmc.stores.factory import configured_store, open_store
 from jmmc.stores.lease import Lease
 
 __all__ = [
     "CLOCK_SKEW",
     "EVERY_PARTITION",
+    "SHARES",
     "Lease",
     "OnDisk",
     "Reports",

@@ -36,6 +36,9 @@ EVERY_PARTITION = frozenset(range(PARTITIONS))
 CLOCK_SKEW = 30
 """Seconds by which the clocks of collectors that share a store may differ."""
 
+LEASES, SHARES = "lease", "shares"
+"""Kinds of the records of what running processes do: the leases, and who owns which summaries."""
+
 
 class Store(Protocol):
     """Keeps sessions with their samples.

@@ -20,7 +20,7 @@ from jmmc.quality.ordering import NEWEST_FIRST, Order
 from jmmc.quality.rollups import Rollup
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 from jmmc.quality.usage import UsageSums
-from jmmc.stores.contract import CLOCK_SKEW, EVERY_PARTITION
+from jmmc.stores.contract import CLOCK_SKEW, EVERY_PARTITION, LEASES
 from jmmc.stores.kept_days import KeptDays
 from jmmc.stores.mongo import incidents, summary_writes
 from jmmc.stores.mongo.connection import Connection
@@ -461,7 +461,7 @@ class MongoReports:
         with self._connection.operation():
             try:
                 await self._connection.collection("records").update_one(
-                    {"_id": f"lease {name}", **free}, taken, upsert=True
+                    {"_id": f"{LEASES} {name}", **free}, taken, upsert=True
                 )
             except DuplicateKeyError:
                 return False
@@ -471,7 +471,7 @@ class MongoReports:
         """See `Reports.release`."""
         with self._connection.operation():
             await self._connection.collection("records").delete_one(
-                {"_id": f"lease {name}", "holder": holder}
+                {"_id": f"{LEASES} {name}", "holder": holder}
             )
 
     async def _dirty(self, keys: Document, limit: int, partitions: Set[int]) -> list[Document]:

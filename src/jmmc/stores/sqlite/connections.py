@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from jmmc.core.errors import StoreError, UnusableStore
 from jmmc.core.logging import logger
 from jmmc.stores.sqlite import schema
+from jmmc.stores.sqlite.abandoned_leases import without_abandoned_leases
 from jmmc.stores.sqlite.read_only import Fingerprint, fingerprint, open_read_only, refuse_write
 
 _T = TypeVar("_T")
@@ -161,39 +162,44 @@ class Connections:
     def _open_writer(self) -> sqlite3.Connection:
         if self._writer.connection is None:
             schema.refuse_foreign(self.path)
-            before = self._identity()
-            try:
-                connection = sqlite3.connect(
-                    self.path,
-                    isolation_level=None,
-                    timeout=BUSY_SECONDS,
-                    check_same_thread=False,
-                    cached_statements=256,
-                )
-            except sqlite3.Error as error:
-                raise UnusableStore(f"{self.path}: {error}") from error
-            try:
-                if not connection.execute("PRAGMA page_count").fetchone()[0]:
-                    # Only a new file takes it: pages that become free can be given back.
-                    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-                # Before WAL, so that the header of the file itself has our id from the start.
-                schema.migrate(connection)
-                for pragma in _WRITER_PRAGMAS:
-                    connection.execute(f"PRAGMA {pragma}")
-            except sqlite3.Error as error:
-                connection.close()
-                raise UnusableStore(f"{self.path}: {error}") from error
-            except BaseException:
-                connection.close()
-                raise
-            if before not in (None, self._identity()):
-                connection.close()
-                raise StoreError(f"{self.path}: replaced while it was opened; try again")
+            with without_abandoned_leases(self.path):
+                connection = self._connect_writer()
             weakref.finalize(self, connection.close)  # Also at exit: empties the WAL into the file.
             self._writer.connection = connection
             self._identities = {suffix: self._identity(suffix) for suffix in ("", "-wal", "-shm")}
             self.generation += 1
         return self._writer.connection
+
+    def _connect_writer(self) -> sqlite3.Connection:
+        before = self._identity()
+        try:
+            connection = sqlite3.connect(
+                self.path,
+                isolation_level=None,
+                timeout=BUSY_SECONDS,
+                check_same_thread=False,
+                cached_statements=256,
+            )
+        except sqlite3.Error as error:
+            raise UnusableStore(f"{self.path}: {error}") from error
+        try:
+            if not connection.execute("PRAGMA page_count").fetchone()[0]:
+                # Only a new file takes it: pages that become free can be given back.
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            # Before WAL, so that the header of the file itself has our id from the start.
+            schema.migrate(connection)
+            for pragma in _WRITER_PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}")
+        except sqlite3.Error as error:
+            connection.close()
+            raise UnusableStore(f"{self.path}: {error}") from error
+        except BaseException:
+            connection.close()
+            raise
+        if before not in (None, self._identity()):
+            connection.close()
+            raise StoreError(f"{self.path}: replaced while it was opened; try again")
+        return connection
 
     def _query(self, statement: str, values: Sequence[object]) -> list[Any]:
         """Run a query; again if another process has changed a file that is read without locks."""

@@ -16,7 +16,7 @@ from jmmc.quality.ordering import NEWEST_FIRST, Order
 from jmmc.quality.rollups import DAY, Rollup
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 from jmmc.quality.usage import UsageSums
-from jmmc.stores.contract import CLOCK_SKEW, EVERY_PARTITION
+from jmmc.stores.contract import CLOCK_SKEW, EVERY_PARTITION, LEASES
 from jmmc.stores.kept_days import KeptDays
 from jmmc.stores.rollup_values import Values, rollup_of, rollup_without_details
 from jmmc.stores.searchable_names import NAMED, kind_of, names_of, stored_kind
@@ -440,18 +440,18 @@ class SqliteReports:
         """See `Reports.lease`."""
         content = msgspec.json.encode({"holder": holder, "until": now + seconds}).decode()
         taken = await self._write(
-            "INSERT INTO records (kind, name, content) VALUES ('lease', ?, ?)"
+            "INSERT INTO records (kind, name, content) VALUES (?, ?, ?)"
             " ON CONFLICT DO UPDATE SET content = excluded.content"
             " WHERE content ->> 'holder' = ? OR content ->> 'until' NOT BETWEEN ? AND ?",
-            [name, content, holder, now + 1, now + seconds + CLOCK_SKEW],
+            [LEASES, name, content, holder, now + 1, now + seconds + CLOCK_SKEW],
         )
         return taken > 0
 
     async def release(self, name: str, holder: str) -> None:
         """See `Reports.release`."""
         await self._write(
-            "DELETE FROM records WHERE kind = 'lease' AND name = ? AND content ->> 'holder' = ?",
-            [name, holder],
+            "DELETE FROM records WHERE kind = ? AND name = ? AND content ->> 'holder' = ?",
+            [LEASES, name, holder],
         )
 
     async def _has_few_rooms(self) -> bool:
