@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import sqlite3
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -110,3 +111,20 @@ def test_the_recipe_of_the_documentation_gives_the_true_mean(
         for recipe in recipes:
             exec(recipe, {})
     assert re.search(rf"\b{_MEAN}\b", capsys.readouterr().out)
+
+
+def test_the_queries_of_the_documentation_give_the_true_mean(asked: Asked) -> None:
+    """Each SQL block, on a table that has the exported rows and the name of the file."""
+    text = (ROOT / "docs/how-to/export.md").read_text()
+    queries = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+    assert queries
+    rows = [tuple(value or None for value in row.values()) for row in _rows(asked)]
+    columns = ", ".join(f'"{name}" NUMERIC' for name in _rows(asked)[0])
+    for query in queries:
+        (file,) = re.findall(r"FROM ('[^']*')", query)
+        with sqlite3.connect(":memory:") as database:
+            database.execute(f"CREATE TABLE {file} ({columns})")
+            places = ", ".join("?" * len(rows[0]))
+            database.executemany(f"INSERT INTO {file} VALUES ({places})", rows)
+            ((*_, mean),) = database.execute(query)
+        assert mean == pytest.approx(_MEAN, abs=0.5)
