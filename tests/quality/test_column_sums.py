@@ -15,7 +15,7 @@ from jmmc.quality.day_columns import DayColumns, columns_of, pack, unpack
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.intervals import Replicates, groups_of
-from jmmc.quality.peaks import peak
+from jmmc.quality.joins import JoinSums
 from jmmc.quality.quality_steps import QualitySteps
 from jmmc.quality.rollups import DAY, HOUR, Fact
 from jmmc.quality.segments import Segment, Track
@@ -59,7 +59,7 @@ def _draw(chance: random.Random) -> list[_Life]:
             if chance.random() < 0.005:
                 grade = chance.choice(list(Grade))
             seconds.append(_Second(grade, region, transport))
-        outcome = chance.choice(("joined", "joined", "dropped", ""))
+        outcome = chance.choice(("joined", "joined", "dropped", "no_media", ""))
         began = chance.randrange(0, 9 * HOUR)
         lives.append(
             _Life(f"p{chance.randrange(5)}", f"r{chance.randrange(3)}", began, seconds, outcome)
@@ -125,6 +125,8 @@ class _Truth:
         self.deciles = [0] * 10
         self.rooms: dict[str, list[int]] = {}
         self.joins: Counter[tuple[str, str]] = Counter()
+        self.failed: list[int] = []
+        self.dropped: list[int] = []
         self.there: dict[int, list[str]] = defaultdict(list)
         for number, life in enumerate(lives):
             if window[0] <= life.began < window[1] and life.ended <= window[1]:
@@ -140,11 +142,19 @@ class _Truth:
 
     def _count_joins(self, life: _Life) -> None:
         first, last = (life.seconds[0], life.seconds[-1]) if life.seconds else (_NOBODY, _NOBODY)
-        names = {"": (), "failed": ("failed",), "joined": ("joined", "ended")}
+        names = {
+            **{"": (), "joined": ("joined", "ended")},
+            **{"failed": ("failed",), "no_media": ("failed",)},
+        }
         for name in names.get(life.outcome, ("joined", "ended", "dropped")):
             at = first if name in ("joined", "failed") else last
             if at.transport in self.fits:
                 self.joins[at.region, name] += 1
+        had = {second.transport for second in life.seconds or (_NOBODY,)}
+        if life.outcome in ("failed", "no_media") and had.intersection(self.fits):
+            self.failed.append(_DAY + life.began)
+        if life.outcome == "dropped" and last.transport in self.fits:
+            self.dropped.append(_DAY + max(life.began, life.ended - 1))
 
     def _count(self, number: int, life: _Life) -> None:
         grades: Counter[Grade] = Counter()
@@ -187,7 +197,8 @@ def test_the_sums_of_columns_are_those_of_the_seconds(
     over_time = ColumnSums(selection, steps=steps, spread=True)
     by_region = ColumnSums(selection, ("region",), joins=True)
     by_pair = ColumnSums(selection, ("transport", "region"))
-    for sums in (over_time, by_region, by_pair):
+    together = ColumnSums(selection, joins=True)
+    for sums in (over_time, by_region, by_pair, together):
         sums.add(_columns(lives))
     found = {value: part for (value,), part in by_region.values().items()}
     assert {value: part.sessions for value, part in found.items()} == {
@@ -212,7 +223,16 @@ def test_the_sums_of_columns_are_those_of_the_seconds(
     } == truth.by_hour
     assert dict(steps.steps()) == truth.steps
     assert (over_time.deciles, over_time.rooms) == (truth.deciles, truth.rooms)
-    assert peak(over_time.present) == truth.most
+    assert over_time.peak(()) == truth.most
+    assert (sorted(over_time.failed), sorted(over_time.dropped)) == (
+        sorted(truth.failed),
+        sorted(truth.dropped),
+    )
+    for name in ("joined", "failed", "ended", "dropped"):
+        of_all = together.joins().get((), JoinSums())
+        assert getattr(of_all.counts, name) == sum(
+            number for (_, counted), number in truth.joins.items() if counted == name
+        )
     assert {
         (value, name): getattr(joins.counts, name)
         for (value,), joins in by_region.joins().items()

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jmmc.quality import rollups
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.intervals import Replicates, groups_of
-from jmmc.quality.peaks import Presence, peak, peaks
+from jmmc.quality.peaks import Presence, PresentSessions, peak, peaks
 from jmmc.quality.quality_steps import QualitySteps
 from jmmc.quality.rollups import (
     ALL,
@@ -419,6 +419,39 @@ def test_a_person_in_two_tabs_is_one_of_the_people_at_once() -> None:
     assert peaks(tabs, 0, 30, 10) == {0: (1, 2), 10: (2, 2), 20: (1, 1)}
     assert peaks(tabs, 7, 9, 10) == {0: (1, 2)}
     assert peak([]) == (0, 0)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 300), st.integers(0, 40), st.integers(0, 99)), max_size=90)
+)
+def test_the_peak_of_many_sessions_is_that_of_their_busiest_second(
+    lives: list[tuple[int, int, int]],
+) -> None:
+    spans = [(began, began + length, person) for began, length, person in sorted(lives)]
+    there: dict[int, list[int]] = {}
+    for began, ended, person in spans:
+        for at in range(began, ended):
+            there.setdefault(at, []).append(person)
+    most = (
+        max((len(set(people)) for people in there.values()), default=0),
+        max(map(len, there.values()), default=0),
+    )
+    assert peak(spans) == most
+    sessions = PresentSessions()
+    for number in range(2):  # As of two days: the others may be any of these people.
+        ours = spans[number : len(spans) // 2 : 2]
+        overlapping = {
+            first[2]
+            for place, first in enumerate(spans[: len(spans) // 2])
+            for second in spans[:place]
+            if first[2] == second[2] and first[0] < second[1] and second[0] < first[1]
+        }
+        sessions.add(*([span[column] for span in ours] for column in range(3)), overlapping)
+    others = spans[len(spans) // 2 :]
+    for span in others[::2]:
+        sessions.add_span(span)
+    assert sessions.peak(others[1::2]) == most
 
 
 def test_pieces_are_cut_at_the_window_and_where_a_dimension_changed() -> None:

@@ -21,12 +21,12 @@ from jmmc.quality.day_columns import DayColumns
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.intervals import Replicates
 from jmmc.quality.joins import JoinSums, added_joins
-from jmmc.quality.outcomes import ATTEMPTS
+from jmmc.quality.outcomes import ATTEMPTS, DROPPED, FAILED_JOINS
 from jmmc.quality.pair_sums import Pair, PairSums
-from jmmc.quality.peaks import peak
 from jmmc.quality.people import digest_of
 from jmmc.quality.quality_steps import QualitySteps
 from jmmc.quality.rollups import ALL, DAY, ReplicatesByValue, Sums, total
+from jmmc.quality.segments import track_of, values_at
 from jmmc.quality.window_joins import WindowJoins
 from jmmc.quality.window_sums import ROW_COLUMNS, Row, WindowSums
 from jmmc.stores import Reports
@@ -34,6 +34,9 @@ from jmmc.stores import Reports
 _LEAST = 2 * DAY  # Seconds: sessions of shorter windows are read as quickly one by one.
 _DAYS_TOGETHER = 8  # That are read at a time.
 _APART_TOGETHER = 500
+_BEGAN, _ENDED, _RUNNING, _SEGMENTS = map(
+    SESSION_COLUMNS.index, ("began", "ended", "running", "segments")
+)
 
 
 class Rest(NamedTuple):
@@ -125,12 +128,20 @@ async def rest_of(
             ]
 
 
+class Moments(NamedTuple):
+    """When joins failed for technical reasons, and when stays were dropped: the last second."""
+
+    failed: list[int]
+    dropped: list[int]
+
+
 class WindowColumns(NamedTuple):
     """All sums of a window: from columns, and of the rest from its sessions."""
 
     columns: ColumnSums
     sessions: WindowSums
     joins: WindowJoins | None
+    moments: Moments | None
 
     def values(self) -> dict[str, Sums]:
         """The sums by value; "" is that of all, where there is no dimension."""
@@ -158,11 +169,9 @@ class WindowColumns(NamedTuple):
     def parts(self) -> list[Sums]:
         """The sums over time, by hour or less. The first one has the most at once of all."""
         parts = [*self.columns.parts(), *self.sessions.parts()]
-        present = [
-            *self.columns.present,
-            *((at, end, digest_of(browser_id)) for at, end, browser_id in self.sessions.present),
-        ]
-        people, connections = peak(present)
+        people, connections = self.columns.peak(
+            (at, end, digest_of(browser_id)) for at, end, browser_id in self.sessions.present
+        )
         if parts:
             first = msgspec.structs.replace(parts[0], people=people, connections=connections)
             parts[0] = first
@@ -210,11 +219,15 @@ async def read_window(
         ),
         WindowSums(selection, by=by, over_time=steps is not None, steps=steps),
         WindowJoins(selection, since, until, by=by) if joins else None,
+        None if steps is None else Moments([], []),
     )
     rest = await add_days(reports, days, [window.columns], selection)
     names = (*SESSION_COLUMNS, by) if by else SESSION_COLUMNS
     async for rows in rest_of(reports, rest, names, attempts=None):
-        await in_background(partial(_add_rows, window, rows))
+        await in_background(partial(_add_rows, window, selection, rows))
+    if window.moments is not None:
+        window.moments.failed.extend(window.columns.failed)
+        window.moments.dropped.extend(window.columns.dropped)
     return window
 
 
@@ -297,7 +310,39 @@ def _join_row(row: Sequence[Any]) -> Sequence[Any]:
     return [*(row[place] for place in OF_JOINS), *row[len(SESSION_COLUMNS) :]]
 
 
-def _add_rows(window: WindowColumns, rows: Sequence[Sequence[Any]]) -> None:
+def _add_rows(
+    window: WindowColumns, selection: SummaryFilter, rows: Sequence[Sequence[Any]]
+) -> None:
     window.sessions.add(starmap(Row, _stay_rows(rows)))
     if window.joins is not None:
         window.joins.add(map(_join_row, paused(rows)))
+    if window.moments is not None:
+        window.moments.failed.extend(_failed(rows, selection))
+        window.moments.dropped.extend(_dropped(rows, selection))
+
+
+def _failed(rows: Sequence[Sequence[Any]], selection: SummaryFilter) -> Iterator[int]:
+    since, _ = selection.window
+    for row in paused(rows):
+        if row[OUTCOME] in FAILED_JOINS and row[_BEGAN] >= since:
+            yield row[_BEGAN]
+
+
+def _dropped(rows: Sequence[Sequence[Any]], selection: SummaryFilter) -> Iterator[int]:
+    for row in paused(rows):
+        if row[OUTCOME] == DROPPED and not row[_RUNNING]:
+            at = dropped_at(row[_BEGAN], row[_ENDED], row[_SEGMENTS], selection)
+            if at is not None:
+                yield at
+
+
+def dropped_at(began: int, ended: int, segments: str, selection: SummaryFilter) -> int | None:
+    """The last second of a stay; None where that is not in the window, or not as selected."""
+    since, until = selection.window
+    at = max(began, ended - 1)
+    if not since <= at < until:
+        return None
+    is_selected = segments == "[]" or selection.fits(
+        values_at({}, track_of("[]", segments).segments, at)
+    )
+    return at if is_selected else None

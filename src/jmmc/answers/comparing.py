@@ -6,7 +6,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from jmmc.answers.column_reading import PairTotals
+from jmmc.answers.column_reading import Moments, PairTotals
 from jmmc.answers.joins import rates_of
 from jmmc.answers.model import FEW, Change, Comparison, Grades, JoinRates, Outlier
 from jmmc.core.computing import paused
@@ -45,7 +45,7 @@ class WindowTotals(NamedTuple):
 
     `steps` has the shares of bad time over time. `edges`: the sessions at its ends, when the rest
     came from rollups, and `drops` the stays that were dropped in each of these; else `deciles` and
-    `rooms`. `joins` by value, where the same sessions told of them.
+    `rooms`. `joins` by value, and `moments`, where the same sessions told of them.
     """
 
     parts: Sequence[Sums]
@@ -57,6 +57,7 @@ class WindowTotals(NamedTuple):
     edges: Mapping[str, Row] | None = None
     drops: Mapping[int, int] = {}
     joins: Mapping[str, JoinSums] | None = None
+    moments: Moments | None = None
 
 
 def compared(

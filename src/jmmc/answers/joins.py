@@ -5,7 +5,7 @@ from functools import partial
 
 import msgspec
 
-from jmmc.answers.column_reading import read_joins
+from jmmc.answers.column_reading import dropped_at, read_joins
 from jmmc.answers.model import JoinRates, JoinReasons, Quantiles, RecentJoins
 from jmmc.answers.rollup_reading import StoredValue, rollups_by_value, stored_value
 from jmmc.answers.threads import in_background
@@ -15,10 +15,9 @@ from jmmc.core.tasks import prefetch
 from jmmc.quality.day_totals import DayTotals, failed_times_of
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.joins import KNOWN_AFTER_JOINING, JoinSums, add_joins
-from jmmc.quality.outcomes import DROPPED, FAILED, NO_MEDIA, UNSUCCESSFUL
+from jmmc.quality.outcomes import DROPPED, FAILED_JOINS, UNSUCCESSFUL
 from jmmc.quality.pair_sums import Pair
 from jmmc.quality.rollups import ALL, HOUR, whole_units
-from jmmc.quality.segments import track_of, values_at
 from jmmc.quality.sketch import Sketch, sketch_quantile
 from jmmc.quality.summary import Summary
 from jmmc.quality.window_joins import JOIN_COLUMNS, WindowJoins
@@ -165,7 +164,7 @@ async def failed_times(
     return [
         began
         for began, outcome in await reports.facts(("began", "outcome"), attempts)
-        if outcome in (FAILED, NO_MEDIA) and began >= (selection.since or 0)
+        if outcome in FAILED_JOINS and began >= (selection.since or 0)
     ]
 
 
@@ -173,20 +172,14 @@ async def dropped_times(reports: Reports, selection: SummaryFilter) -> list[int]
     """When stays ended by a failure in the window: the last second of each."""
     if selection.outcome not in (None, DROPPED):
         return []
-    since, until = selection.window
     dropped = msgspec.structs.replace(selection, outcome=DROPPED)
     rows = await reports.facts(("began", "ended", "running", "segments"), dropped)
-    moments = [
-        (max(began, ended - 1), segments) for began, ended, running, segments in rows if not running
-    ]
-    return [
-        at
-        for at, segments in moments
-        if since <= at < until
-        and (
-            segments == "[]" or selection.fits(values_at({}, track_of("[]", segments).segments, at))
-        )
-    ]
+    moments = (
+        dropped_at(began, ended, segments, selection)
+        for began, ended, running, segments in rows
+        if not running
+    )
+    return [at for at in moments if at is not None]
 
 
 async def recent_joins(reports: Reports, now: int) -> RecentJoins:

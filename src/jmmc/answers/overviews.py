@@ -394,7 +394,10 @@ class Overviews:
         whole = total(totals.parts, since)
         if joins is None:
             joins = await all_joins(self._reports, selection)
-        times = await failed_times(self._reports, selection, days)
+        if totals.moments is None:
+            times = await failed_times(self._reports, selection, days)
+        else:
+            times = totals.moments.failed
         failed = Counter(at - at % step for at in times)
         dropped = await self._dropped(selection, totals, step)
         steps = {part.start: part for part in _by_start(totals.parts, step)}
@@ -434,6 +437,8 @@ class Overviews:
         Where a step has whole hours, from their rollups: no index has dropped stays.
         """
         since, until = window_of(selection)
+        if totals.moments is not None:
+            return Counter(at - at % step for at in totals.moments.dropped)
         windows_of_sessions = [(since, until)]
         counts: Counter[int] = Counter()
         if totals.edges is not None and step >= HOUR:

@@ -360,6 +360,7 @@ def _totals_of_columns(window: WindowColumns, steps: QualitySteps) -> WindowTota
         window.deciles(),
         window.rooms(),
         joins=window.joins_by_value(),
+        moments=window.moments,
     )
 
 

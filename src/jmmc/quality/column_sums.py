@@ -5,8 +5,9 @@ rows are those of the interpreter itself (`zip`, `compress`, `Counter`): some 30
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import compress, groupby, islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from itertools import compress, islice
 from operator import add
 from typing import NamedTuple, TypeVar
 
@@ -14,6 +15,8 @@ from jmmc.quality.day_columns import PAIRS, Column, DayColumns, Outcome, tenth_o
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.intervals import GROUPS, Replicates
 from jmmc.quality.joins import STEPS, Joins, JoinSums, join_events
+from jmmc.quality.outcomes import DROPPED, FAILED_JOINS
+from jmmc.quality.peaks import PresentSessions, Span
 from jmmc.quality.quality_steps import QualitySteps
 from jmmc.quality.rollups import HOUR, Sums, total
 
@@ -21,9 +24,6 @@ _T = TypeVar("_T")
 
 Key = tuple[str, ...]
 """A value of each dimension by which sums are made; () without any."""
-
-Span = tuple[int, int, int]
-"""When a session was there, as in a `Presence`, and the digest of its person."""
 
 _BITS = 24  # Of what follows the number of a key: a session, an outcome and a group, a bucket.
 _ONES = (1 << _BITS) - 1
@@ -76,8 +76,11 @@ class ColumnSums:
         self._poor: dict[int, int] = {}
         self._unknown: Counter[int] = Counter()
         self._hours: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
-        self.present: list[Span] = []
-        """When the selected sessions were there, if `steps` are wanted."""
+        self._present = PresentSessions()
+        self.failed: list[int] = []
+        """When joins failed for technical reasons, if `steps` are wanted."""
+        self.dropped: list[int] = []
+        """When stays were dropped: the last second of each."""
         self.deciles = [0] * 10
         self.rooms: dict[str, list[int]] = {}
         """Fair and poor seconds of each room."""
@@ -85,12 +88,7 @@ class ColumnSums:
 
     def add(self, day: DayColumns) -> None:
         """Add the sessions of a day."""
-        inside = self._inside(day)
-        fitting = self._fitting(day, inside)
-        numbers = self._numbers(day) if self._with_sums or self._with_joins else ()
-        if self._with_joins:
-            self._joins.add(day, inside, fitting, numbers)
-        table = _table_of(day, fitting)
+        table = _table_of(day, self._fitting(day, self._inside(day)))
         if self._with_rooms:
             self._add_rooms(table)
         if self._with_spread:
@@ -98,8 +96,14 @@ class ColumnSums:
         if self._steps is not None:
             self._add_over_time(table, self._steps)
             self._add_present(table)
-        if self._with_sums:
-            self._add_values(table, numbers)
+            self._add_moments(table)
+        if self._with_sums or self._with_joins:
+            steady = _steady_of(table, self._by)
+            numbers = self._numbers(day, _chosen(day.rows, steady.mask))
+            if self._with_joins:
+                self._joins.add(table, steady, numbers, self._numbers)
+            if self._with_sums:
+                self._add_values(table, steady, numbers)
 
     def values(self) -> dict[Key, Sums]:
         """The sums by key."""
@@ -113,14 +117,14 @@ class ColumnSums:
         return {
             key: Sums(
                 self._since,
-                self._sessions[number],
+                self._sessions[number << _BITS],
                 known - fair - poor,
                 fair,
                 poor,
-                self._unknown[number],
+                self._unknown[number << _BITS],
             )
             for key, number in self._keys.items()
-            if self._sessions[number]
+            if self._sessions[number << _BITS]
             for known, fair, poor in [sums[number]]
         }
 
@@ -138,6 +142,10 @@ class ColumnSums:
     def parts(self) -> list[Sums]:
         """The sums by hour, without the most at once."""
         return [Sums(start, *sums) for start, sums in sorted(self._hours.items())]
+
+    def peak(self, others: Iterable[Span]) -> tuple[int, int]:
+        """The most people, and the most connections, at once, with `others` that are not added."""
+        return self._present.peak(others)
 
     def joins(self) -> dict[Key, JoinSums]:
         """The joins by key."""
@@ -162,75 +170,112 @@ class ColumnSums:
             masks.append(_looked_up(fits, day.values[place]))
         return _all_of(masks)
 
-    def _numbers(self, day: DayColumns) -> Sequence[int]:
-        """By row, the number of its key, with `_BITS` zeros after it."""
+    def _numbers(self, day: DayColumns, rows: Iterable[int]) -> Sequence[int]:
+        """The numbers of the keys of rows, with `_BITS` zeros after them; all 0 without a key."""
         numbered = self._keys
         if not self._by:
             numbered.setdefault((), 0)
-            return bytes(len(day.sessions))
+            return [0 for _ in rows]
         first, *other = (day.values[place] for place in self._by)
         names, *other_names = (day.names[place] for place in self._by)
         if not other:
             numbers = [numbered.setdefault((name,), len(numbered)) << _BITS for name in names]
-            return list(map(numbers.__getitem__, first))
+            return [numbers[first[row]] for row in rows]
         (second,), (more_names,) = other, other_names
         width = len(more_names)
-        places = list(map(add, map(range(0, len(names) * width, width).__getitem__, first), second))
+        places = [first[row] * width + second[row] for row in rows]
         pairs = {
             place: numbered.setdefault(
                 (names[place // width], more_names[place % width]), len(numbered)
             )
             << _BITS
-            for place in set(places)
+            for place in dict.fromkeys(places)
         }
         return list(map(pairs.__getitem__, places))
 
-    def _add_values(self, table: "_Table", numbers: Sequence[int]) -> None:
+    def _add_values(self, table: "_Table", steady: "_Steady", numbers: Sequence[int]) -> None:
+        """Add sessions and time by key: of steady sessions as a whole, of the others by row."""
+        day, mask = table.day, steady.mask
+        stays = day.stays if mask is None else mask.count(1, 0, day.stays)
+        numbers = numbers[:stays]
+        self._sessions.update(numbers)
+        places = map(add, numbers, _chosen(day.groups, mask))
+        _add_all(self._known, zip(places, _chosen(day.known_of_sessions, mask), strict=False))
+        bad, unknown = day.bad_sessions, day.unknown_sessions
+        with_bad_time = _looked_up_in(mask, bad.sessions)
+        of_bad = list(_chosen(bad.sessions, with_bad_time))
+        places = map(
+            add,
+            self._numbers(day, map(day.rows.__getitem__, of_bad)),
+            map(day.groups.__getitem__, of_bad),
+        )
+        seconds = zip(places, bad.fair, bad.poor, strict=True)
+        if with_bad_time is not None:
+            fairs, poors = (compress(column, with_bad_time) for column in (bad.fair, bad.poor))
+            seconds = zip(places, fairs, poors, strict=True)
+        self._add_bad(seconds)
+        with_unknown = _looked_up_in(mask, unknown.sessions)
+        of_unknown = map(day.rows.__getitem__, _chosen(unknown.sessions, with_unknown))
+        _add_all(
+            self._unknown,
+            zip(
+                self._numbers(day, of_unknown), _chosen(unknown.seconds, with_unknown), strict=True
+            ),
+        )
+        if steady.others:
+            self._add_rows(table.of(steady.others))
+
+    def _add_rows(self, table: "_Table") -> None:
+        """Add sessions and time by key, by row."""
         day = table.day
-        own = set(table.chosen(map(add, numbers, day.sessions[: day.stay_rows])))
-        self._sessions.update([place >> _BITS for place in own])
-        known, get = self._known, self._known.get
-        places = list(map(add, numbers, day.row_groups))
-        for place, seconds in table.chosen(zip(places, day.known, strict=False)):
-            known[place] = get(place, 0) + seconds
-        for row, fair, poor in table.bad_rows():
-            place = places[row]
-            self._fair[place] = self._fair.get(place, 0) + fair
-            self._poor[place] = self._poor.get(place, 0) + poor
-        for row, seconds in table.unknown_rows():
-            self._unknown[numbers[row] >> _BITS] += seconds
+        rows = list(table.chosen(range(day.stay_rows)))
+        numbers = self._numbers(day, rows)
+        own = dict.fromkeys(zip(numbers, map(day.sessions.__getitem__, rows), strict=True))
+        self._sessions.update([number for number, _ in own])
+        places = map(add, numbers, map(day.row_groups.__getitem__, rows))
+        _add_all(self._known, zip(places, map(day.known.__getitem__, rows), strict=True))
+        if bad := list(table.bad_rows()):
+            rows = [row for row, _, _ in bad]
+            places = map(add, self._numbers(day, rows), map(day.row_groups.__getitem__, rows))
+            self._add_bad(
+                (place, fair, poor) for place, (_, fair, poor) in zip(places, bad, strict=True)
+            )
+        if unknown := list(table.unknown_rows()):
+            numbers = self._numbers(day, [row for row, _ in unknown])
+            seconds = (of_row for _, of_row in unknown)
+            _add_all(self._unknown, zip(numbers, seconds, strict=True))
+
+    def _add_bad(self, seconds: Iterable[tuple[int, int, int]]) -> None:
+        fairs, poors = self._fair, self._poor
+        for place, fair, poor in seconds:
+            fairs[place] = fairs.get(place, 0) + fair
+            poors[place] = poors.get(place, 0) + poor
 
     def _add_over_time(self, table: "_Table", steps: QualitySteps) -> None:
-        day, cells = table.day, table.day.cells
-        hours = max(day.hours, default=0) + 1
-        known, fairs, poors = ([0] * (hours * PAIRS) for _ in range(3))
-        of_hours = [[0] * 5 for _ in range(hours)]
+        day = table.day
+        of_hours = [[0] * 5 for _ in range(day.number_of_hours)]
         for hour, count in Counter(table.first_hours()).items():
             of_hours[hour][0] = count
-        for cell, seconds in table.chosen(zip(cells, day.known, strict=False)):
-            known[cell] += seconds
-        for row, fair, poor in table.bad_rows():
-            cell = cells[row]
-            fairs[cell] += fair
-            poors[cell] += poor
-            sums = of_hours[cell // PAIRS]
-            sums[1] -= fair + poor
-            sums[2] += fair
-            sums[3] += poor
+        starts = [steps.start_of(day.start + hour * HOUR) for hour in range(len(of_hours))]
+        of_steps = {start: ([0] * PAIRS, [0] * PAIRS, [0] * PAIRS) for start in starts}
+        known_of_pairs, fair_of_pairs, poor_of_pairs = zip(*map(of_steps.get, starts), strict=True)
+        known_of_hours = [0] * len(starts)
+        for hour, pair, seconds in table.known_rows():
+            known_of_hours[hour] += seconds
+            known_of_pairs[hour][pair] += seconds
+        for cell, fair, poor in table.bad_cells():
+            hour, pair = divmod(cell, PAIRS)
+            fair_of_pairs[hour][pair] += fair
+            poor_of_pairs[hour][pair] += poor
+            of_hours[hour][2] += fair
+            of_hours[hour][3] += poor
         for row, seconds in table.unknown_rows():
-            of_hours[cells[row] // PAIRS][4] += seconds
-        starts = [steps.start_of(day.start + hour * HOUR) for hour in range(hours)]
-        for start, together in groupby(range(hours), starts.__getitem__):
-            parts = [range(hour * PAIRS, (hour + 1) * PAIRS) for hour in together]
-            for part in parts:
-                of_hours[part.start // PAIRS][1] += sum(known[part.start : part.stop])
-            by_pair = [
-                _by_pair(seconds, parts[0].start, parts[-1].stop)
-                for seconds in (known, fairs, poors)
-            ]
-            if any(by_pair[0]):
-                steps.add_pairs(start, *by_pair)
+            of_hours[day.hours[row]][4] += seconds
+        for start, (known, fairs, poors) in of_steps.items():
+            if any(known):
+                steps.add_pairs(start, known, fairs, poors)
         for hour, more in enumerate(of_hours):
+            more[1] = known_of_hours[hour] - more[2] - more[3]
             if any(more):
                 mine = self._hours[day.start + hour * HOUR]
                 mine[:] = map(add, mine, more)
@@ -238,28 +283,41 @@ class ColumnSums:
     def _add_present(self, table: "_Table") -> None:
         """Add when sessions were there: from end to end, or in the rows that are selected."""
         day, start = table.day, table.day.start
-        present: list[Span] = []
+        self._present.add(
+            map(start.__add__, table.whole_ones(day.began)),
+            map(start.__add__, table.whole_ones(day.ended)),
+            table.whole_ones(day.people),
+            day.overlapping_people,
+        )
         if table.partly:
             lengths = dict(zip(day.unknown_rows, day.unknown, strict=True))
             for session in table.partly:
                 for row in table.selected_rows_of(session):
                     at = start + day.starts[row]
                     length = day.known[row] + lengths.get(row, 0)
-                    present.append((at, at + length, day.people[session]))
-        present += [
-            (start + began, start + ended, person)
-            for began, ended, person in table.whole_ones(
-                zip(day.began, day.ended, day.people, strict=True)
-            )
-        ]
-        present.sort()
-        self.present += present
+                    self._present.add_span((at, at + length, day.people[session]))
+
+    def _add_moments(self, table: "_Table") -> None:
+        """Add when joins failed, and when stays were dropped that were as selected then."""
+        day = table.day
+        names = [(name, running) for name, _, running in day.outcome_names]
+        counted = bytes(
+            name in FAILED_JOINS or (name == DROPPED and not running) for name, running in names
+        )
+        for session in compress(range(len(day.began)), _looked_up(counted, day.outcomes)):
+            name, _ = names[day.outcomes[session]]
+            began, ended, rows = day.began[session], day.ended[session], day.rows_of(session)
+            if name == DROPPED:
+                if table.has(rows[-1]):
+                    self.dropped.append(day.start + max(began, ended - 1))
+            elif any(map(table.has, rows)):
+                self.failed.append(day.start + began)
 
     def _add_rooms(self, table: "_Table") -> None:
         day = table.day
         rooms = {*table.whole_ones(day.rooms), *(day.rooms[session] for session in table.partly)}
-        for room in rooms:
-            self.rooms.setdefault(day.room_names[room], [0, 0])
+        for room in {day.room_names[room] for room in rooms}.difference(self.rooms):
+            self.rooms[room] = [0, 0]
 
     def _add_spread(self, table: "_Table") -> None:
         day, bad = table.day, table.day.bad_sessions
@@ -294,16 +352,33 @@ class ColumnSums:
 
 
 class _Table(NamedTuple):
-    """The sessions of a day without its attempts, and what is selected of them; None for all.
+    """The sessions of a day, and what is selected of them; None for all.
 
-    `selected` is by row, `whole` by session: whether all of its rows are. Of the sessions `partly`,
-    some rows are selected and others not.
+    `fitting` is by row, with the attempts; `selected` is without them. `whole` is by session
+    without the attempts: whether all of its rows are selected. Of the sessions `partly`, some rows
+    are selected and others not.
     """
 
     day: DayColumns
+    fitting: bytes | None
     selected: bytes | None
     whole: bytes | None
     partly: Sequence[int]
+
+    def has(self, row: int) -> bool:
+        """Whether a row is selected."""
+        return self.fitting is None or bool(self.fitting[row])
+
+    def of(self, sessions: Iterable[int]) -> "_Table":
+        """The same of some sessions."""
+        selected = bytearray(self.day.stay_rows)
+        for session in sessions:
+            rows = self.day.rows_of(session)
+            ours = b"\1" * len(rows)
+            if self.selected is not None:
+                ours = self.selected[rows.start : rows.stop]
+            selected[rows.start : rows.stop] = ours
+        return self._replace(selected=bytes(selected))
 
     def chosen(self, items: Iterable[_T]) -> Iterable[_T]:
         """The items of the selected rows."""
@@ -315,14 +390,19 @@ class _Table(NamedTuple):
 
     def selected_rows_of(self, session: int) -> Sequence[int]:
         """The selected rows of a session."""
-        assert self.selected is not None
-        return [row for row in self.day.rows_of(session) if self.selected[row]]
+        return [*filter(self.has, self.day.rows_of(session))]
 
     def first_hours(self) -> Iterator[int]:
         """The hours of the first selected rows of all sessions."""
         yield from self.whole_ones(self.day.first_hours)
         for session in self.partly:
-            yield self.day.hours[self.selected_rows_of(session)[0]]
+            rows = self.day.rows_of(session)
+            yield self.day.hours[next(row for row in rows if self.has(row))]
+
+    def known_rows(self) -> Iterable[tuple[int, int, int]]:
+        """The selected rows: hour, groups and known seconds."""
+        day = self.day
+        return self.chosen(zip(day.hours, day.row_groups, day.known, strict=False))
 
     def bad_rows(self) -> Iterator[tuple[int, int, int]]:
         """The selected rows with bad time: place, fair and poor seconds."""
@@ -330,6 +410,11 @@ class _Table(NamedTuple):
         if self.selected is None:
             return iter(rows)
         return compress(rows, map(self.selected.__getitem__, self.day.bad_rows))
+
+    def bad_cells(self) -> Iterable[tuple[int, int, int]]:
+        """The same, by cell (`DayColumns.bad_cells`) in place of row."""
+        cells = zip(self.day.bad_cells, self.day.fair, self.day.poor, strict=True)
+        return _chosen(cells, _looked_up_in(self.selected, self.day.bad_rows))
 
     def unknown_rows(self) -> Iterator[tuple[int, int]]:
         """The selected rows with unknown time: place and seconds."""
@@ -342,7 +427,7 @@ class _Table(NamedTuple):
 def _table_of(day: DayColumns, fitting: bytes | None) -> _Table:
     """What is selected of a day: `fitting` is by row, with the attempts."""
     if fitting is None:
-        return _Table(day, None, None, ())
+        return _Table(day, None, None, None, ())
     selected = fitting[: day.stay_rows]
     rows = int.from_bytes(selected, "little")
     partly: Sequence[int] = ()
@@ -352,15 +437,35 @@ def _table_of(day: DayColumns, fitting: bytes | None) -> _Table:
     whole = bytearray(map(selected.__getitem__, day.rows[: day.stays]))
     for session in partly:
         whole[session] = 0
-    return _Table(day, selected, bytes(whole), partly)
+    return _Table(day, fitting, selected, bytes(whole), partly)
 
 
-def _by_pair(cells: Sequence[int], first: int, end: int) -> Sequence[int]:
-    """The sums by pair of groups of the cells of some hours."""
-    if end - first == PAIRS:
-        return cells[first:end]
-    hours = (cells[hour : hour + PAIRS] for hour in range(first, end, PAIRS))
-    return list(map(sum, zip(*hours, strict=True)))
+class _Steady(NamedTuple):
+    """The sessions and attempts that have one key, and are selected as a whole; None for all.
+
+    `mask` is by session, with the attempts; `others` are the other sessions with selected rows.
+    """
+
+    mask: bytes | None
+    others: Sequence[int]
+
+
+def _steady_of(table: _Table, dimensions: Sequence[int]) -> _Steady:
+    """The steady sessions by dimensions, which are given by their places."""
+    day, whole = table.day, table.whole
+    moved = [session for place in dimensions for session in day.moved_in(place)]
+    if whole is None or table.fitting is None:
+        if not moved:
+            return _Steady(None, ())
+        mask = bytearray(b"\1" * len(day.began))
+    else:
+        mask = bytearray(whole + table.fitting[day.stay_rows :])
+    others = [*table.partly]
+    for session in moved:
+        if mask[session]:
+            mask[session] = 0
+            others.append(session)
+    return _Steady(bytes(mask), others)
 
 
 class _Joins:
@@ -369,79 +474,85 @@ class _Joins:
     def __init__(self, *, by: bool) -> None:
         self._by = by
         self._outcomes: dict[Outcome, int] = {}
-        # By number of the key, outcome and group; then by number and bucket.
-        self._begun, self._ended, self._setups = Counter[int](), Counter[int](), Counter[int]()
+        # By number of the key, outcome and group: those whose key never changed, and those that
+        # began or ended as this one; then by number and bucket.
+        self._steady, self._begun, self._ended = Counter[int](), Counter[int](), Counter[int]()
+        self._setups = Counter[int]()
         self._steps = [Counter[int]() for _ in STEPS]
 
     def add(
         self,
-        day: DayColumns,
-        inside: bytes | None,
-        fitting: bytes | None,
+        table: _Table,
+        steady: _Steady,
         numbers: Sequence[int],
+        numbers_of: Callable[[DayColumns, Iterable[int]], Sequence[int]],
     ) -> None:
-        """Add a day; `inside` is by session, `fitting` and the `numbers` of keys by row.
+        """Add a day; `numbers` are those of the keys of steady sessions, `numbers_of` of rows.
 
         A session joined as it was in its first row, and left as it was in its last one.
         """
+        day, mask = table.day, steady.mask
         outcomes = [
             self._outcomes.setdefault(outcome, len(self._outcomes)) * PAIRS
             for outcome in day.outcome_names
         ]
-        events = [_events_of(outcome) for outcome in day.outcome_names]
-        for place, (rows, counted) in enumerate(
-            ((day.rows, self._begun), (day.last_rows, self._ended))
-        ):
-            happens = bytes(len(of_outcome) > place for of_outcome in events)
-            masks = [_looked_up(happens, day.outcomes)]
-            if inside is not None:
-                masks.append(inside)
-            if fitting is not None:
-                masks.append(bytes(map(fitting.__getitem__, rows)))
-            of_rows: Sequence[int] = ()
-            if self._by:
-                of_rows = list(map(numbers.__getitem__, rows))
-                own = map(add, map(outcomes.__getitem__, day.outcomes), day.groups)
-                counted.update(_chosen(map(add, of_rows, own), _all_of(masks)))
-            else:
-                for at, count in Counter(_chosen(day.joining, _all_of(masks))).items():
-                    counted[outcomes[at // PAIRS] + at % PAIRS] += count
-            if place == 0:
-                joined = bytes(bool(of_outcome) and of_outcome[0].joined for of_outcome in events)
-                masks.append(_looked_up(joined, day.outcomes))
-                self._add_setups(day, of_rows, _all_of(masks))
-
-    def _add_setups(self, day: DayColumns, numbers: Sequence[int], joined: bytes | None) -> None:
+        if self._by:
+            of_outcomes = map(outcomes.__getitem__, _chosen(day.outcomes, mask))
+            own = map(add, of_outcomes, _chosen(day.groups, mask))
+            self._steady.update(map(add, numbers, own))
+        else:
+            for at, count in Counter(_chosen(day.joining, mask)).items():
+                self._steady[outcomes[at // PAIRS] + at % PAIRS] += count
+        joins = bytes(
+            bool(events) and events[0].joined for events in map(_events_of, day.outcome_names)
+        )
+        joined = _looked_up(joins, day.outcomes)
         setups, *steps = day.setups
-        of_setups = map(add, numbers, setups) if self._by else setups
-        self._setups.update(_chosen(of_setups, joined))
-        if not self._by:
-            for counted, column in zip(self._steps, steps, strict=True):
-                counted.update(_chosen(column, joined))
+        if self._by:
+            of_setups = map(add, numbers, _chosen(setups, mask))
+            self._setups.update(compress(of_setups, _chosen(joined, mask)))
+        else:
+            steadily = joined if mask is None else _all_of([joined, mask])
+            for counted, column in zip((self._setups, *self._steps), day.setups, strict=True):
+                counted.update(_chosen(column, steadily))
+        for place, counted in ((0, self._begun), (-1, self._ended)):
+            ends = [(session, day.rows_of(session)[place]) for session in steady.others]
+            ends = [(session, row) for session, row in ends if table.has(row)]
+            of_rows = numbers_of(day, [row for _, row in ends])
+            for (session, _), number in zip(ends, of_rows, strict=True):
+                counted[number + outcomes[day.outcomes[session]] + day.groups[session]] += 1
+                if place == 0 and joined[session]:
+                    self._setups[number + setups[session]] += 1
+                    for of_step, column in zip(self._steps, steps, strict=True):
+                        of_step[column[session]] += 1
 
     def result(self, keys: Sequence[Key]) -> dict[Key, JoinSums]:
         """The sums by key."""
         outcomes = list(self._outcomes)
         found: dict[int, JoinSums] = {}
-        for place, counted in enumerate((self._begun, self._ended)):
+        for place, moved in enumerate((self._begun, self._ended)):
             by_group: dict[int, dict[tuple[int, int], int]] = {}
-            for at, count in counted.items():
+            for at, count in (*self._steady.items(), *moved.items()):
                 of_outcome = by_group.setdefault(at // PAIRS, {})
-                of_outcome[divmod(at % PAIRS, GROUPS)] = count
-            for at, groups in by_group.items():
+                groups = divmod(at % PAIRS, GROUPS)
+                of_outcome[groups] = of_outcome.get(groups, 0) + count
+            for at, by_groups in by_group.items():
                 number, outcome = divmod(at, (1 << _BITS) // PAIRS)
                 name = outcomes[outcome]
-                sums = found.setdefault(number, JoinSums())
-                sums.add(_events_of(name)[place], name[1], groups)
+                events = _events_of(name)
+                if place < len(events):
+                    sums = found.setdefault(number, JoinSums())
+                    sums.add(events[place], name[1], by_groups)
         for at, count in self._setups.items():
             if bucket := at & _ONES:
                 found[at >> _BITS].setup[bucket - 1] = count
-        for step, of_step in zip(STEPS, self._steps, strict=True):
+        for step, of_step in zip(STEPS, () if self._by else self._steps, strict=False):
             if known := {bucket - 1: count for bucket, count in of_step.items() if bucket}:
                 found[0].steps[step] = known
         return {keys[number]: sums for number, sums in found.items()}
 
 
+@cache
 def _events_of(outcome: Outcome) -> list[Joins]:
     """What a session of this outcome counts for when it began, and when it ended."""
     name, _, running = outcome
@@ -469,5 +580,12 @@ def _all_of(masks: Sequence[bytes]) -> bytes | None:
     return found.to_bytes(len(masks[0]), "little")
 
 
-def _inverse(mask: bytes) -> bytes:
-    return mask.translate(b"\1\0".ljust(256, b"\0"))
+def _looked_up_in(mask: bytes | None, places: Iterable[int]) -> bytes | None:
+    """The mask at these places; None for all."""
+    return None if mask is None else bytes(map(mask.__getitem__, places))
+
+
+def _add_all(into: dict[int, int], more: Iterable[tuple[int, int]]) -> None:
+    get = into.get
+    for key, number in more:
+        into[key] = get(key, 0) + number

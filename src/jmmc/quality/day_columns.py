@@ -12,8 +12,8 @@ import zlib
 from array import array
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from itertools import accumulate, islice
-from operator import add, eq, lt
+from itertools import accumulate, compress, islice
+from operator import add, eq, ne, sub
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -62,6 +62,13 @@ class BadSessions(NamedTuple):
     fair: Sequence[int]
     poor: Sequence[int]
     tenths: Sequence[int]
+
+
+class UnknownSessions(NamedTuple):
+    """The sessions of a day with unknown time, by column: places of sessions, seconds."""
+
+    sessions: Sequence[int]
+    seconds: Sequence[int]
 
 
 class DayColumns(Struct, frozen=True, dict=True):
@@ -126,21 +133,21 @@ class DayColumns(Struct, frozen=True, dict=True):
         return bytes(map(self.groups.__getitem__, self.sessions[: self.stay_rows]))
 
     @cached_property
-    def cells(self) -> Column:
-        """By row, its hour and the groups of its session as one number."""
-        first_of_hour = range(0, (max(self.hours, default=0) + 1) * PAIRS, PAIRS)
-        return column_of([*map(add, map(first_of_hour.__getitem__, self.hours), self.row_groups)])
+    def bad_cells(self) -> Column:
+        """By row with bad time, its hour and the groups of its session as one number."""
+        hours = map(self.hours.__getitem__, self.bad_rows)
+        groups = map(self.row_groups.__getitem__, self.bad_rows)
+        return column_of([hour * PAIRS + pair for hour, pair in zip(hours, groups, strict=True)])
+
+    @cached_property
+    def number_of_hours(self) -> int:
+        """How many hours it has, from the first one of the day to the last one of any session."""
+        return max(self.hours, default=0) + 1
 
     @cached_property
     def first_hours(self) -> Column:
         """The hours in which the sessions began, without the attempts."""
         return column_of([self.hours[row] for row in self.rows[: self.stays]])
-
-    @cached_property
-    def last_rows(self) -> Column:
-        """By session, the place of its last row."""
-        ends = (*self.rows[1:], len(self.sessions)) if self.rows else ()
-        return column_of([end - 1 for end in ends])
 
     @cached_property
     def is_continued(self) -> int:
@@ -154,11 +161,16 @@ class DayColumns(Struct, frozen=True, dict=True):
         return column_of([0, *accumulate(self.known)])
 
     @cached_property
-    def is_known(self) -> bytes:
-        """By session, without the attempts: whether anything of its quality is known."""
+    def known_of_sessions(self) -> Column:
+        """By session, without the attempts: its known seconds."""
         rows = (*self.rows[: self.stays], self.stay_rows)
         before = list(map(self.known_before.__getitem__, rows))
-        return bytes(map(lt, before, before[1:]))
+        return column_of([*map(sub, before[1:], before)])
+
+    @cached_property
+    def is_known(self) -> bytes:
+        """By session, without the attempts: whether anything of its quality is known."""
+        return bytes(map(bool, self.known_of_sessions))
 
     @cached_property
     def joining(self) -> Column:
@@ -186,6 +198,43 @@ class DayColumns(Struct, frozen=True, dict=True):
             column_of(poors),
             bytes(map(tenth_of_good, known, fairs, poors)),
         )
+
+    @cached_property
+    def unknown_sessions(self) -> UnknownSessions:
+        """The sessions with unknown time."""
+        seconds: dict[int, int] = {}
+        for row, unknown in zip(self.unknown_rows, self.unknown, strict=True):
+            session = self.sessions[row]
+            seconds[session] = seconds.get(session, 0) + unknown
+        return UnknownSessions(column_of([*seconds]), column_of([*seconds.values()]))
+
+    @cached_property
+    def overlapping_people(self) -> frozenset[int]:
+        """The people of sessions that overlap others of theirs, or that go on after the day."""
+        found: set[int] = set()
+        latest: dict[int, int] = {}
+        sessions = zip(self.began, self.ended, self.people, strict=True)
+        for began, ended, person in islice(sessions, self.stays):
+            before = latest.get(person, 0)
+            if began < before:
+                found.add(person)
+            if ended > before:
+                latest[person] = ended
+        return frozenset(found.union(person for person, ended in latest.items() if ended > DAY))
+
+    @cached_property
+    def _moved(self) -> dict[int, Sequence[int]]:
+        return {}
+
+    def moved_in(self, dimension: int) -> Sequence[int]:
+        """The sessions, without the attempts, in which a dimension changes: given by its place."""
+        if dimension not in self._moved:
+            values = self.values[dimension][: self.stay_rows]
+            differ = bytes(map(ne, values, islice(values, 1, None)))
+            changes = int.from_bytes(differ, "little") & self.is_continued
+            rows = changes.to_bytes(len(differ), "little")
+            self._moved[dimension] = list(dict.fromkeys(compress(self.sessions, rows)))
+        return self._moved[dimension]
 
     def rows_of(self, session: int) -> range:
         """The places of the rows of a session."""

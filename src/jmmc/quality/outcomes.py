@@ -18,3 +18,6 @@ ATTEMPTS = (FAILED, REFUSED)
 
 UNSUCCESSFUL = (NO_MEDIA, *ATTEMPTS)
 """The outcomes of joins that failed or were refused."""
+
+FAILED_JOINS = (FAILED, NO_MEDIA)
+"""The outcomes of joins that failed for a technical reason."""

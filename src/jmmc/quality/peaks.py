@@ -1,7 +1,9 @@
 """The most people and connections at once, to the second."""
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
+from itertools import compress
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -14,15 +16,79 @@ class Presence(NamedTuple):
     browser_id: str
 
 
+_NEVER = 2**63
+_BLOCK = 64  # Beginnings that are looked at together.
 _Span = tuple[int, int, str]  # As a `Presence`, which takes three times as long to make.
 
 
-def peak(present: Iterable[tuple[int, int, Hashable]]) -> tuple[int, int]:
-    """The most people, and the most connections, at once.
+Span = tuple[int, int, Hashable]
+"""The same, with anything that tells people apart."""
 
-    Of `Presence`s, or of as many tuples with anything that tells people apart; quickest by time.
-    """
+
+def peak(present: Iterable[Span]) -> tuple[int, int]:
+    """The most people, and the most connections, at once; quickest by time."""
     there = sorted((span for span in present if span[0] < span[1]), key=itemgetter(0))
+    began, ended = _merged(there)
+    starts = [start for start, _, _ in there]
+    connections = _most(starts, [end for _, end, _ in there])
+    if len(began) == len(starts):
+        return connections, connections
+    return _most(began, ended), connections
+
+
+class PresentSessions:
+    """When many sessions were there, few of which overlap another one of the same person."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        self._people: list[Hashable] = []
+        self._spans: list[Span] = []
+        self._overlapping: set[Hashable] = set()
+
+    def add(
+        self,
+        starts: Iterable[int],
+        ends: Iterable[int],
+        people: Iterable[Hashable],
+        overlapping: Set[Hashable],
+    ) -> None:
+        """Add sessions by column.
+
+        `overlapping` has at least the people of sessions that overlap others of theirs among these,
+        or among those that are added later.
+        """
+        self._starts += starts
+        self._ends += ends
+        self._people += people
+        self._overlapping |= overlapping
+
+    def add_span(self, span: Span) -> None:
+        """Add a time that may overlap any other of the same person."""
+        self._spans.append(span)
+
+    def peak(self, others: Iterable[Span]) -> tuple[int, int]:
+        """The most people, and the most connections, at once, with others that are not added."""
+        spans = [*self._spans, *others]
+        watched = self._overlapping.union(person for _, _, person in spans)
+        are_watched = bytes(map(watched.__contains__, self._people))
+        columns = zip(self._starts, self._ends, self._people, strict=True)
+        spans += compress(columns, are_watched)
+        spans = sorted((span for span in spans if span[0] < span[1]), key=itemgetter(0))
+        alone = are_watched.translate(b"\1\0".ljust(256, b"\0"))
+        starts, ends = list(compress(self._starts, alone)), list(compress(self._ends, alone))
+        began, ended = _merged(spans)
+        connections = _most(
+            sorted([*starts, *(start for start, _, _ in spans)]),
+            [*ends, *(end for _, end, _ in spans)],
+        )
+        if len(began) == len(spans):
+            return connections, connections
+        return _most(sorted([*starts, *began]), [*ends, *ended]), connections
+
+
+def _merged(there: Sequence[Span]) -> tuple[list[int], list[int]]:
+    """When people came and left, by the time of sessions, which come by their beginning."""
     began: list[int] = []
     there_until: dict[Hashable, int] = {}  # By person; the ends of earlier times are in `ended`.
     ended: list[int] = []
@@ -35,22 +101,24 @@ def peak(present: Iterable[tuple[int, int, Hashable]]) -> tuple[int, int]:
             there_until[person] = end
         elif end > until:
             there_until[person] = end
-    starts = [start for start, _, _ in there]
-    connections = _most(starts, [end for _, end, _ in there])
-    if len(began) == len(starts):
-        return connections, connections
-    return _most(began, [*ended, *there_until.values()]), connections
+    return began, [*ended, *there_until.values()]
 
 
 def _most(began: Sequence[int], ended: list[int]) -> int:
     """How many spans there are at once, at the most; `began` is in order."""
     ended.sort()
+    ended.append(_NEVER)
     over = most = 0
-    for begun, moment in enumerate(began, 1):
-        while ended[over] <= moment:
-            over += 1
-        if begun - over > most:
-            most = begun - over
+    for first in range(0, len(began), _BLOCK):
+        block = began[first : first + _BLOCK]
+        over = bisect_right(ended, block[0], over)
+        if first + len(block) - over <= most:
+            continue  # Not even when nobody leaves meanwhile.
+        for begun, moment in enumerate(block, first + 1):
+            while ended[over] <= moment:
+                over += 1
+            if begun - over > most:
+                most = begun - over
     return most
 
 
