@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from jmmc.quality.day_totals import (
     DayTotals,
     UsedRoom,
+    add_rated,
     failed_times_of,
     pack_totals,
-    rated_by,
     rooms_of,
     tenths_of,
     totals_of,
@@ -22,6 +22,7 @@ from jmmc.quality.day_totals import (
 from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.meetings import EMPTY_FOR
 from jmmc.quality.people import digest_of
+from jmmc.quality.ratings import Ratings, RatingSums, ratings_of_people
 from jmmc.quality.rollups import DAY, Fact
 from jmmc.quality.segments import Segment, Track
 
@@ -93,11 +94,18 @@ def test_attempts_that_failed_count_but_not_those_that_were_refused() -> None:
 def test_ratings_are_those_of_persons_by_the_value_of_a_dimension() -> None:
     first = totals_of((), [_rated("anna", 5, "eu"), _rated("ben", 1, "us")], _DAY)
     second = totals_of((), [_rated("anna", 4, "us"), _rated("carl", 2)], _NEXT)
-    anna, ben, carl = map(digest_of, ("anna", "ben", "carl"))
-    days = [first, second]
-    assert [*rated_by(days)[""]] == [(anna, 5), (ben, 1), (anna, 4), (carl, 2)]
-    by_region = {value: [*rated] for value, rated in rated_by(days, "region").items()}
-    assert by_region == {"eu": [(anna, 5)], "us": [(ben, 1), (anna, 4)], "": [(carl, 2)]}
+    together: dict[str, RatingSums] = {}
+    by_region: dict[str, RatingSums] = {}
+    for day in (first, second):
+        add_rated(together, day)
+        add_rated(by_region, day, "region")
+    assert ratings_of_people(together[""]) == Ratings(4, 3, 3.0)
+    assert {value: ratings_of_people(sums) for value, sums in by_region.items()} == {
+        "eu": Ratings(1, 1, 5.0),
+        "us": Ratings(2, 2, 2.5),
+        "": Ratings(1, 1, 2.0),
+    }
+    assert set(together[""]) == {digest_of(name) for name in ("anna", "ben", "carl")}
 
 
 def _fact(room: str, region: str, *moved_to: str, outcome: str = "joined") -> Fact:

@@ -1,7 +1,6 @@
 """Ratings of a window: their means by the values of a dimension, and how our grades agree."""
 
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any
 
 import msgspec
@@ -9,10 +8,18 @@ import msgspec
 from jmmc.answers.threads import in_background
 from jmmc.answers.total_reading import Part, stored_totals
 from jmmc.core.computing import paused
-from jmmc.quality.day_totals import rated_by
+from jmmc.quality.day_totals import add_rated
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.people import digest_of
-from jmmc.quality.ratings import Agreement, RatedSession, Ratings, agreement_of, ratings_of
+from jmmc.quality.ratings import (
+    Agreement,
+    RatedSession,
+    Ratings,
+    RatingSums,
+    add_ratings,
+    agreement_of,
+    ratings_of_people,
+)
 from jmmc.quality.rollups import ALL
 from jmmc.stores import Reports
 
@@ -43,11 +50,12 @@ async def ratings_by(reports: Reports, by: str, selection: SummaryFilter) -> dic
                 if part.has(began):
                     person = digest_of(browser_id) if days else browser_id
                     values.setdefault(more[0] if by else ALL, []).append((person, rating))
-        of_days = rated_by(paused(days, every=1), by)
-        return {
-            value: ratings_of(chain(values.get(value, ()), of_days.get(value, ())))
-            for value in values.keys() | of_days.keys()
-        }
+        sums: dict[str, RatingSums] = {}
+        for value, rated in values.items():
+            add_ratings(sums.setdefault(value, {}), rated)
+        for day in paused(days, every=1):
+            add_rated(sums, day, by)
+        return {value: ratings_of_people(of_value) for value, of_value in paused(sums.items())}
 
     return await in_background(by_value)
 

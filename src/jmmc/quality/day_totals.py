@@ -25,6 +25,7 @@ from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.meetings import EMPTY_FOR, badness
 from jmmc.quality.outcomes import ATTEMPTS, FAILED, NO_MEDIA
 from jmmc.quality.people import digest_of
+from jmmc.quality.ratings import RatingSums, add_ratings, add_ratings_by
 from jmmc.quality.rollups import DAY, HAS_DETAILS, Fact
 
 TENTHS = 10
@@ -244,17 +245,15 @@ def failed_times_of(days: Iterable[DayTotals]) -> list[int]:
     return [day.start + at for day in days for at in day.failed]
 
 
-def rated_by(days: Iterable[DayTotals], by: str = "") -> Mapping[str, Iterable[tuple[int, int]]]:
-    """Persons and their ratings by the value of a dimension that held longest; "" for all."""
+def add_rated(into: dict[str, RatingSums], day: DayTotals, by: str = "") -> None:
+    """Add the ratings of a day by the value of a dimension that held longest; "" for all."""
     if not by:
-        return {"": chain.from_iterable(zip(day.people, day.ratings, strict=True) for day in days)}
+        rated = zip(day.people, day.ratings, strict=True)
+        add_ratings(into.setdefault("", {}), rated)
+        return
     place = DIMENSIONS.index(by)
-    values: dict[str, list[tuple[int, int]]] = {}
-    for day in days:
-        of_day = [values.setdefault(name, []) for name in day.names[place]]
-        for value, person, rating in zip(day.values[place], day.people, day.ratings, strict=True):
-            of_day[value].append((person, rating))
-    return values
+    by_value = [into.setdefault(name, {}) for name in day.names[place]]
+    add_ratings_by(by_value, day.values[place], day.people, day.ratings)
 
 
 def pack_totals(totals: DayTotals | None) -> bytes:

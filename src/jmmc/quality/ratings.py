@@ -90,12 +90,38 @@ class Agreement(Struct, frozen=True):
     table: tuple[GradesOfRating, ...]
 
 
+RatingSums = dict[Hashable, int]
+"""By person, the total and the number of ratings as one number, which most people share."""
+
+
+def add_ratings(sums: RatingSums, rated: Iterable[tuple[Hashable, int]]) -> None:
+    """Add pairs of a person and a rating."""
+    get = sums.get
+    for person, rating in rated:
+        sums[person] = get(person, 0) + (rating - _LOWEST) * _TOTAL + 1
+
+
+def add_ratings_by(
+    by_value: Sequence[RatingSums],
+    values: Iterable[int],
+    people: Iterable[Hashable],
+    ratings: Iterable[int],
+) -> None:
+    """Add ratings by column, each to the sums of its value, which is given by its place."""
+    for value, person, rating in zip(values, people, ratings, strict=True):
+        sums = by_value[value]
+        sums[person] = sums.get(person, 0) + (rating - _LOWEST) * _TOTAL + 1
+
+
 def ratings_of(rated: Iterable[tuple[Hashable, int]]) -> Ratings:
     """Of pairs of a person and a rating."""
-    # A person's total and count as one number, of which most people have the same few.
-    sums: dict[Hashable, int] = {}
-    for person, rating in rated:
-        sums[person] = sums.get(person, 0) + (rating - _LOWEST) * _TOTAL + 1
+    sums: RatingSums = {}
+    add_ratings(sums, rated)
+    return ratings_of_people(sums)
+
+
+def ratings_of_people(sums: RatingSums) -> Ratings:
+    """The ratings of these people."""
     alike = [(*divmod(both, _TOTAL), number) for both, number in Counter(sums.values()).items()]
     sessions = sum(count * number for _, count, number in alike)
     if not sessions:
