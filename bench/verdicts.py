@@ -26,6 +26,7 @@ from jmmc.answers.problem_incidents import answer_for
 from jmmc.maintenance.cause_records import MOST_PEOPLE
 from jmmc.quality.causes import Answer, Crowd, Records, likely_causes
 from jmmc.quality.causes.answer import Verdict
+from jmmc.quality.causes.incidents import APART
 from jmmc.quality.causes.parameters import CLEAR
 from jmmc.quality.causes.recorded import (
     HourAnswers,
@@ -47,6 +48,8 @@ _SHARED_PATH = frozenset(("meeting", "bridge", "region", "service"))
 """Groups whose trouble at another participant reaches this one through the same group."""
 _AT_A_BRIDGE = frozenset(("bridge", "region", "service"))
 """Groups that those are in whose media go through a bridge."""
+_AT_ONE_TIME = frozenset(("meeting", "network", "provider", "bridge", "region", "service"))
+"""Groups whose people have the planted trouble at one time."""
 _SMALL_GROUPS = ("meeting", "network", "provider")
 _TOGETHER, _ALONE = "{}: others of it too", "{}: nobody else then"
 _MEETINGS = {2: "2", 5: "3 to 5", 15: "6 to 15", 50: "16 to 50"}
@@ -100,9 +103,9 @@ class Judged(NamedTuple):
         if kind in OWN:
             # What passes by itself was on the participant's own line or machine too.
             return kind in self.kinds or "chance" in self.kinds
-        return self.problem.truth.has(kind, value) or self._reaches_through(kind, value)
+        return self.problem.truth.has(kind, value) or self.reaches_through(kind, value)
 
-    def _reaches_through(self, kind: str, value: str) -> bool:
+    def reaches_through(self, kind: str, value: str) -> bool:
         """Whether the other end's trouble is that of a bridge, or the like, on which both are.
 
         A bridge that loses what some send is the cause of what the others do not receive of them.
@@ -197,8 +200,15 @@ def is_planted(world: World, problem: Problem) -> bool:
     return any(kind == world.planted for kind, _ in problem.truth.causes)
 
 
-def as_shown(judged: Sequence[Judged]) -> Iterator[Judged]:
-    """The same problems of one world with the answers of their incidents, which pages show."""
+class Shown(NamedTuple):
+    """A problem with the answer of its incident, which pages show, and that incident."""
+
+    judged: Judged
+    incident: RecordedIncident
+
+
+def as_shown(judged: Sequence[Judged]) -> Iterator[Shown]:
+    """The same problems of one world with the answers of their incidents."""
     if not judged:
         return
     world = judged[0].world
@@ -213,7 +223,77 @@ def as_shown(judged: Sequence[Judged]) -> Iterator[Judged]:
         incident = incident_of.get(problem_digest(session, problem.spell.start))
         if incident is not None:
             answer = answer_for(incident, (session,), partial(_same, own))
-            yield item._replace(answer=answer)
+            yield Shown(item._replace(answer=answer), incident)
+
+
+class Joins(NamedTuple):
+    """How problems of some worlds were joined to incidents, by the truth.
+
+    `foreign` of `problems` are in an incident most of whose problems have none of their causes.
+    `apart` of the problems of planted incidents with several people (`planted`) are not in the
+    incident with most problems of theirs.
+    """
+
+    problems: int
+    foreign: int
+    planted: int
+    apart: int
+
+    @classmethod
+    def of(cls, shown: Iterable[Shown]) -> "Joins":
+        """Those of problems with their incidents."""
+        of_incident: dict[tuple[int, str], list[Judged]] = defaultdict(list)
+        of_planted: dict[int, list[tuple[int, int, str, str]]] = defaultdict(list)
+        for item, incident in shown:
+            world, (summary, spell, _) = item.world, item.problem
+            of_incident[id(world), incident.id].append(item)
+            if world.planted in _AT_ONE_TIME and (world.planted, world.value) in _troubles(item):
+                row = spell.start, spell.end, incident.id, summary.browser_id
+                of_planted[id(world)].append(row)
+        foreign = 0
+        for items in of_incident.values():
+            counts = Counter(trouble for item in items for trouble in _troubles(item))
+            most, _ = max(counts.items(), key=lambda pair: (pair[1], pair[0]))
+            foreign += sum(most not in _troubles(item) for item in items)
+        planted = apart = 0
+        for rows in of_planted.values():
+            for spans in _chains(rows):
+                if len({person for *_, person in spans}) > 1:
+                    incidents = Counter(id_ for _, _, id_, _ in spans)
+                    planted += len(spans)
+                    apart += len(spans) - max(incidents.values())
+        return cls(sum(map(len, of_incident.values())), foreign, planted, apart)
+
+
+def _troubles(item: Judged) -> frozenset[tuple[str, str]]:
+    """What a problem came from: whose it was, or the planted group, also of a sender."""
+    world, summary = item.world, item.problem.summary
+    person_of = {stay.session: stay.person.uid for stay in world.stays}
+    found = set()
+    for kind, value in item.problem.truth.causes:
+        if kind in OWN:
+            found.add(("person", summary.browser_id))
+        elif kind == "other end":
+            found.add(("person", person_of[value]))
+        else:
+            found.add((kind, value))
+    if item.reaches_through(world.planted, world.value):
+        found.add((world.planted, world.value))
+    return frozenset(found or {("nothing", summary.session)})
+
+
+def _chains(
+    rows: Iterable[tuple[int, int, str, str]],
+) -> Iterator[list[tuple[int, int, str, str]]]:
+    """Spans, by their start and end, in groups that overlap or are a minute apart."""
+    chain: list[tuple[int, int, str, str]] = []
+    for row in sorted(rows):
+        if chain and row[0] > max(end for _, end, *_ in chain) + APART:
+            yield chain
+            chain = []
+        chain.append(row)
+    if chain:
+        yield chain
 
 
 def _same(answer: Answer) -> Answer:
@@ -542,7 +622,7 @@ def main() -> None:
     for base in (options.base,) if options.base else BASES:
         began = time.perf_counter()
         judged: list[Judged] = []
-        shown: list[Judged] = []
+        shown: list[Shown] = []
         drawn = plans(base, kinds, options.worlds, first=options.seed, largest=options.largest)
         for plan, seed in drawn:
             found = [*judge(simulate(plan, seed), only_planted=options.planted)]
@@ -559,9 +639,16 @@ def main() -> None:
             continue
         report(base, judged)
         print("\nAs pages show it, each problem with the answer of its incident:\n")
-        accuracy(shown)
+        with_incidents = [item.judged for item in shown]
+        accuracy(with_incidents)
         print()
-        calibration(shown)
+        calibration(with_incidents)
+        joins = Joins.of(shown)
+        print(
+            f"\nIn an incident of another cause: {share(joins.foreign, joins.problems)}. Of a"
+            f" planted incident, but apart from it: {share(joins.apart, joins.planted)} of"
+            f" {joins.planted}"
+        )
         print(f"\n{time.perf_counter() - began:.0f} s", flush=True)
 
 

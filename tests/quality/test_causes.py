@@ -493,6 +493,100 @@ def test_the_outage_of_a_region_is_one_incident_of_many_meetings() -> None:
     assert (incident.start, incident.end) == (1400, 1600)
 
 
+@pytest.mark.parametrize("signs", [("cut",), ("up", "down")])
+@pytest.mark.parametrize("rooms", [1, 2, 5])
+@pytest.mark.parametrize(("people", "apart"), [(2, 30), (2, 120), (3, 120), (5, 40)])
+def test_the_outage_of_a_region_with_few_people_is_one_incident(
+    people: int, apart: int, rooms: int, signs: tuple[str, ...]
+) -> None:
+    """They notice it one after the other; nothing tells region, bridge and meeting apart."""
+    affected = [
+        _person(
+            *(n, (1400 + n * apart, 1800)),
+            **{"signs": signs, "region": "eu", "bridge": "b-eu", "room": f"r{n % rooms}"},
+        )
+        for n in range(people)
+    ]
+    (incident,) = _incidents([*affected, *_elsewhere()])
+    assert (incident.people, incident.start, incident.end) == (people, 1400, 1800)
+    first, *tied = (incident.answer.causes[at] for at in (0, *incident.answer.ties))
+    assert {cause.kind for cause in (first, *tied)} >= {"region", "bridge"}
+
+
+@pytest.mark.parametrize("room", ["r0", "r1"])
+def test_two_connections_with_problems_at_the_same_time_are_two_incidents(room: str) -> None:
+    """They begin and end at different moments; the only two of a region, in one or two meetings."""
+    alone = [
+        _person(
+            *(n, (1400 + 80 * n, 1600 + 50 * n)),
+            **{"signs": ("up",), "region": "eu", "bridge": "b-eu", "room": ("r0", room)[n]},
+        )
+        for n in range(2)
+    ]
+    assert [incident.people for incident in _incidents([*alone, *_elsewhere()])] == [1, 1]
+
+
+@pytest.mark.parametrize("apart", [30, 100])
+@pytest.mark.parametrize("staying", [0, 3])
+def test_three_who_leave_one_after_the_other_are_three_incidents(apart: int, staying: int) -> None:
+    """Each is cut off for the last 40 seconds of the call."""
+    leaving = [
+        msgspec.structs.replace(
+            _person(n, (1360 + apart * n, 1400 + apart * n), signs=("cut",), room="r"),
+            ended=1400 + apart * n,
+        )
+        for n in range(3)
+    ]
+    others = [_person(20 + n, room="r") for n in range(staying)]
+    found = _incidents([*leaving, *others, *_elsewhere()])
+    assert [incident.people for incident in found] == [1, 1, 1]
+
+
+def _explained(
+    number: int, span: tuple[int, int], ties: tuple[int, ...], **causes: float
+) -> Explained:
+    """A problem whose causes are groups, with these probabilities."""
+    summary = _person(number, span)
+    ranked = tuple(Cause(kind, kind, share, 0, 0, 0, 0) for kind, share in causes.items())
+    return Explained(summary, summary.spells[0], Answer(Verdict.TIE, ranked, ties))
+
+
+@pytest.mark.parametrize(
+    ("causes", "ties", "joined"),
+    [
+        ({"meeting": 0.45, "region": 0.4}, (1,), True),
+        ({"meeting": 0.3, "region": 0.15, "line": 0.1}, (1,), True),  # Most of what is said.
+        ({"line": 0.3, "region": 0.15, "bridge": 0.1}, (), False),
+        ({"meeting": 0.45, "bridge": 0.4, "region": 0.1}, (1,), False),
+        ({"meeting": 0.2, "region": 0.1, "line": 0.25, "machine": 0.1}, (1,), False),
+    ],
+)
+def test_a_problem_whose_tie_has_the_cause_of_an_incident_is_part_of_it(
+    causes: dict[str, float], ties: tuple[int, ...], *, joined: bool
+) -> None:
+    """A region failed. The other problem began two minutes later and overlaps."""
+    outage = _explained(1, (1400, 1700), (), region=0.9)
+    later = _explained(2, (1520, 1800), ties, **causes)
+    found = incidents([outage, later], {})
+    assert [incident.people for incident in found] == ([2] if joined else [1, 1])
+
+
+def test_a_tie_of_an_incident_is_of_its_most_probable_cause() -> None:
+    """The most seconds are of a meeting that is no tie; the others are of other groups."""
+    long = _explained(1, (1400, 1900), (), meeting=0.52, region=0.48)
+    short = [
+        _explained(n, (1400, 1500), (1,), region=0.51, bridge=0.49, meeting=0.0) for n in (2, 3)
+    ]
+    (incident,) = incidents([long, *short], {})
+    assert incident.answer.causes[0].kind == "region"
+    tied = [incident.answer.causes[at].kind for at in incident.answer.ties]
+    assert tied == [], "for 500 of 700 seconds nothing is a tie"
+    (even,) = incidents(
+        [_explained(n, (1400, 1500), (1,), region=0.5, bridge=0.4) for n in (2, 3)], {}
+    )
+    assert [even.answer.causes[at].kind for at in even.answer.ties] == ["bridge"]
+
+
 def test_a_sender_and_those_who_receive_it_are_one_incident() -> None:
     receivers = [_person(n, _BAD, signs=("media",), senders=(9,), room="r") for n in range(4)]
     sender = _person(9, _BAD, signs=("up",), room="r")

@@ -209,9 +209,9 @@ def joined(
     """Join problems by cause and time, also with incidents that were found before.
 
     `person_of` has the person (`browser_id`) of each session. Two problems are one incident where
-    they overlap and the same cause is named for each of them. Those that begin at the same moment
-    with the same sign are also one where causes in common are probable only together; or where no
-    cause is clear and they are in the same meeting.
+    they overlap and the same cause is named for each of them, or is in a tie that is as probable as
+    a whole. Those that begin at the same moment with the same sign are also one where causes in
+    common are probable only together; or where no cause is clear and they are in the same meeting.
     """
     groups: list[Group] = []
     open_by_key: dict[Key, list[Group]] = {}
@@ -248,10 +248,20 @@ def _by_time(problem: Explained) -> tuple[int, str]:
 
 
 def _weights(problem: Explained, person_of: Mapping[str, str]) -> dict[Key, float]:
+    """How probable each cause of a problem is; what one participant has is one cause.
+
+    Causes that are a tie have what speaks for them together, as a part of all that is said: nothing
+    tells them apart, and where that is why none is named, they are not less in common.
+    """
+    answer = problem.answer
+    keys = [_key(cause, problem.summary, person_of) for cause in answer.causes]
     weights: dict[Key, float] = {}
-    for cause in problem.answer.causes:
-        key = _key(cause, problem.summary, person_of)
+    for key, cause in zip(keys, answer.causes, strict=True):
         weights[key] = weights.get(key, 0.0) + cause.probability
+    if answer.ties:
+        tied = {keys[at] for at in (0, *answer.ties)}
+        together = sum(weights[key] for key in tied) / sum(weights.values())
+        weights |= dict.fromkeys(tied, together)
     return weights
 
 
@@ -461,13 +471,10 @@ def mean_answer(answers: Sequence[tuple[Answer, int]]) -> Answer:
         for key in ranked
         if means[key] >= CANDIDATE or key == ranked[0]
     )
-    tied = [answer for answer, _ in answers if answer.verdict is Verdict.TIE]
-    ties: tuple[int, ...] = ()
-    if len(tied) * 2 > len(answers):
-        names = {(tied[0].causes[at].kind, tied[0].causes[at].value) for at in tied[0].ties}
-        ties = tuple(
-            at for at, cause in enumerate(causes) if at and (cause.kind, cause.value) in names
-        )
+    held = _tied_with((causes[0].kind, causes[0].value), answers)
+    ties = tuple(
+        at for at, cause in enumerate(causes) if 2 * held.get((cause.kind, cause.value), 0) > total
+    )
     missing = set(answers[0][0].missing)
     for answer, _ in answers:
         missing &= set(answer.missing)
@@ -482,3 +489,15 @@ def mean_answer(answers: Sequence[tuple[Answer, int]]) -> Answer:
         sides,
         VERSION,
     )
+
+
+def _tied_with(first: Key, answers: Iterable[tuple[Answer, int]]) -> Mapping[Key, int]:
+    """For how many seconds each other cause is said to explain as much as the first one."""
+    held: dict[Key, int] = {}
+    for answer, seconds in answers:
+        tied = [answer.causes[at] for at in (0, *answer.ties)] if answer.ties else []
+        names = {(cause.kind, cause.value) for cause in tied}
+        if first in names:
+            for name in names - {first}:
+                held[name] = held.get(name, 0) + seconds
+    return held

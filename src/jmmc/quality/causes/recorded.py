@@ -38,7 +38,7 @@ from jmmc.quality.grading import Grade, Spell, added_reasons
 from jmmc.quality.rollups import HOUR
 from jmmc.quality.summary import Summary
 
-VERSION = f"{CAUSES_VERSION}.1"
+VERSION = f"{CAUSES_VERSION}.2"
 """Version of the incidents that are kept: of likely causes, and of how they are joined."""
 
 BEFORE, AFTER = 300, 900
