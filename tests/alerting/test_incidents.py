@@ -1,6 +1,5 @@
 """Alerts of incidents: once each, with their cause, in every channel; made-up ones mute none."""
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,11 +14,14 @@ from jmmc.alerting.notifications import (
     chat_text,
     email_text,
     explains,
+    note_of,
 )
 from jmmc.answers.queries import Queries
 from jmmc.ingest.disk_guard import DiskGuard
 from jmmc.maintenance.incidents import IncidentFinder
 from jmmc.maintenance.schedule import rhythm_of
+from jmmc.quality.causes import Answer, Cause
+from jmmc.quality.causes.answer import Verdict
 from jmmc.quality.causes.recorded import StoredIncident
 from jmmc.quality.filters import IncidentFilter
 from jmmc.quality.summary import Summary
@@ -94,6 +96,10 @@ def _good(count: int = 30) -> list[Summary]:
     return [person(n, there=_THERE) for n in range(100, 100 + count)]
 
 
+def _cause(kind: str, value: str = "", probability: float = 0.18) -> Cause:
+    return Cause(kind, value, probability, 0, 0, 0, 0)
+
+
 _RULE = {"name": "incident", "kind": "incident", "participants": 10, "probability": 0.5}
 
 
@@ -157,8 +163,8 @@ async def test_an_alert_of_a_region_names_the_incident_that_explains_it(
     (named,) = body["data"]["incidents"]
     assert (named["cause"], named["people"], named["meetings"]) == ("region eu", 12, 4)
     assert named["link"].startswith("https://m.example/incidents/i")
-    record = msgspec.json.decode(json.dumps(named))
-    text = f"12 people in 4 meetings affected: region eu ({round(100 * record['probability'])} %)"
+    text = "12 people in 4 meetings affected: region eu (99 %)"
+    assert named["causes"] == [{"cause": "region eu", "probability": named["probability"]}]
     notification = msgspec.convert(
         {
             **body["data"],
@@ -186,3 +192,43 @@ async def test_what_a_browser_calls_its_region_is_no_markup_in_a_chat(
     text = chat_text(msgspec.convert(data, Notification))[1]
     assert "@" not in text
     assert "<" not in text
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            Answer(
+                Verdict.TIE,
+                (
+                    _cause("region", "eu", 0.45),
+                    _cause("bridge", "b", 0.37),
+                    _cause("meeting", "r1"),
+                ),
+                ties=(1, 2),
+            ),
+            " affected: region eu (45 %) or bridge b (37 %) or one meeting (18 %), which explain it"
+            " equally well",
+        ),
+        (
+            Answer(
+                Verdict.UNCLEAR, (_cause("line", "up", 0.496), _cause("os", "X"), _cause("device"))
+            ),
+            " affected, cause unclear: one participant (49 %) or operating system X (18 %)",
+        ),
+        (
+            Answer(
+                Verdict.TIE, (_cause("line", "up", 0.6), _cause("other end", "s", 0.3)), ties=(1,)
+            ),
+            " affected: one participant (90 %)",
+        ),
+    ],
+)
+async def test_a_notification_is_as_sure_of_the_cause_as_the_page(
+    store: SqliteStore, receiver: Receiver, answer: Answer, said: str
+) -> None:
+    server = Server(store, receiver)
+    await server.put([*_outage(), *_good()])
+    (incident,) = await store.reports.incidents(IncidentFilter(), limit=5, order="affected")
+    note = note_of(msgspec.structs.replace(incident, answer=answer), "")
+    assert note.sentence == f"12 people in 4 meetings{said}"

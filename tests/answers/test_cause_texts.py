@@ -8,10 +8,12 @@ from msgspec.structs import replace
 from jmmc.answers.cause_texts import (
     advice_for,
     fact_sentences,
+    first_of_title,
     headline,
     name_of,
     percent,
     texts,
+    title,
 )
 from jmmc.quality.causes import Answer, Cause, Fact
 from jmmc.quality.causes.answer import SIDES, Verdict
@@ -73,6 +75,31 @@ def test_an_unclear_cause_lists_the_candidates_with_their_probabilities() -> Non
     assert headline(answer, "en") == (
         "Unclear: the meeting in room room-9 (45\u00a0%) / the region eu-west (40\u00a0%)."
     )
+
+
+def test_a_title_says_that_it_is_unclear_and_that_others_explain_as_much() -> None:
+    unclear = Answer(Verdict.UNCLEAR, (_ROOM, _REGION, _cause("line", "up", 0.1)))
+    assert title(unclear, "en") == (
+        "Unclear: the meeting in room room-9 (45\u00a0%) / the region eu-west (40\u00a0%)"
+    )
+    assert title(unclear, "fr").startswith("Indéterminé\u00a0: la réunion")
+    assert first_of_title(unclear, "en") == "Unclear: the meeting in room room-9 (45\u00a0%) / …"
+    tie = Answer(Verdict.TIE, (_cause("bridge", "b-1", 0.83), _REGION), ties=(1,))
+    assert title(tie, "en") == "The bridge b-1 (83\u00a0%) / the region eu-west (40\u00a0%)"
+    assert first_of_title(tie, "en") == "The bridge b-1 (83\u00a0%) / …"
+    likely = Answer(Verdict.LIKELY, (_cause("bridge", "b-1", 0.83), _REGION))
+    assert title(likely, "en") == first_of_title(likely, "en") == "The bridge b-1 (83\u00a0%)"
+
+
+def test_the_two_ends_of_a_path_are_a_tie_because_both_measure_it() -> None:
+    answer = Answer(
+        Verdict.TIE, (_cause("line", "up", 0.6), _cause("other end", "5f3c", 0.3)), ties=(1,)
+    )
+    assert headline(answer, "en", {"5f3c": "Kim"}) == (
+        "This participant's own connection, upload and another participant's connection, machine or"
+        " device (Kim) explain this equally well: both ends measure the same path."
+    )
+    assert headline(answer, "fr").endswith("les deux côtés mesurent le même trajet.")
 
 
 def test_what_is_missing_is_said() -> None:

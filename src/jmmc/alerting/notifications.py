@@ -9,8 +9,11 @@ import msgspec
 from msgspec import Struct
 
 from jmmc.alerting.decision import State
+from jmmc.answers.cause_texts import causes_of_title, percent
 from jmmc.core.text import printable
 from jmmc.core.timestamps import to_iso
+from jmmc.quality.causes import Cause
+from jmmc.quality.causes.answer import Verdict
 from jmmc.quality.causes.recorded import RecordedIncident
 from jmmc.settings import (
     LOCAL_KINDS,
@@ -24,6 +27,8 @@ from jmmc.settings import (
     StoreDown,
 )
 
+_TIE = Verdict.TIE.value
+_UNCLEAR = frozenset((Verdict.UNCLEAR.value, Verdict.NOT_ENOUGH.value))
 _CAUSES = {"os": "operating system"}
 _UNNAMED = {
     **dict.fromkeys(("line", "machine", "device", "chance", "other end"), "one participant"),
@@ -38,10 +43,22 @@ _TEST_LASTS = 60
 NotificationEvent = Literal["firing", "resolved", "test"]
 
 
+class NamedCause(Struct, frozen=True):
+    """A possible cause in words, with its probability."""
+
+    cause: str
+    probability: float
+
+    def __str__(self) -> str:
+        """As pages have it: never certain, and 50 % only where that is enough to be named."""
+        return f"{self.cause} ({percent(self.probability)})".replace("\N{NO-BREAK SPACE}", " ")
+
+
 class IncidentNote(Struct, frozen=True):
     """An incident that explains an alert, without names of rooms and people.
 
-    `cause` is the most probable one in words, with its `probability`.
+    `cause` is the most probable one in words, with its `probability`. `verdict` is how sure that
+    is, and `causes` are those that pages name: the likely one, those of a tie, or candidates.
     """
 
     id: str
@@ -50,13 +67,23 @@ class IncidentNote(Struct, frozen=True):
     people: int
     meetings: int
     link: str
+    verdict: str = Verdict.LIKELY.value
+    causes: tuple[NamedCause, ...] = ()
 
     @property
     def sentence(self) -> str:
         """What happened, in a few words."""
         people = f"{self.people:,} {'person' if self.people == 1 else 'people'}"
         meetings = f"{self.meetings:,} meeting{'s' * (self.meetings != 1)}"
-        return f"{people} in {meetings} affected: {self.cause} ({round(100 * self.probability)} %)"
+        causes = " or ".join(map(str, self.named))
+        unclear = ", cause unclear" * (self.verdict in _UNCLEAR)
+        tie = ", which explain it equally well" * (len(self.named) > 1 and self.verdict == _TIE)
+        return f"{people} in {meetings} affected{unclear}: {causes}{tie}"
+
+    @property
+    def named(self) -> tuple[NamedCause, ...]:
+        """The causes to name; a note that an earlier version stored has the first one."""
+        return self.causes or (NamedCause(self.cause, self.probability),)
 
 
 class Notification(Struct, frozen=True, rename={"event": "told"}):
@@ -84,17 +111,25 @@ class Notification(Struct, frozen=True, rename={"event": "told"}):
 def note_of(incident: RecordedIncident, public_url: str) -> IncidentNote:
     """What a notification says of an incident."""
     cause = incident.cause
-    name = f"{_CAUSES.get(cause.kind, cause.kind)} {printable(unquote(cause.value), keep='')}"
-    if cause.kind in _UNNAMED:
-        name = _UNNAMED[cause.kind]
+    named: dict[str, float] = {}
+    for shown in causes_of_title(incident.answer):
+        named[_name(shown)] = named.get(_name(shown), 0.0) + shown.probability
     return IncidentNote(
         incident.id,
-        name,
+        _name(cause),
         cause.probability,
         incident.people,
         incident.meetings,
         f"{public_url}/incidents/{incident.id}" if public_url else "",
+        incident.answer.verdict.value,
+        tuple(NamedCause(name, round(probability, 3)) for name, probability in named.items()),
     )
+
+
+def _name(cause: Cause) -> str:
+    if cause.kind in _UNNAMED:
+        return _UNNAMED[cause.kind]
+    return f"{_CAUSES.get(cause.kind, cause.kind)} {printable(unquote(cause.value), keep='')}"
 
 
 def explains(incident: RecordedIncident, by: str, value: str) -> bool:
@@ -223,7 +258,7 @@ def webhook_body(notification: Notification) -> dict[str, Any]:
         "link": notification.link or None,
         "collector": notification.collector,
         "incidents": [
-            {**msgspec.structs.asdict(note), "link": note.link or None}
+            {**msgspec.to_builtins(note), "link": note.link or None}
             for note in notification.incidents
         ],
     }
@@ -260,7 +295,7 @@ def chat_text(notification: Notification, *, markdown: bool = False) -> tuple[st
     """
     summary = notification.summary
     for note in notification.incidents:
-        summary = summary.replace(note.cause, _without_markup(note.cause))
+        summary = summary.replace(note.sentence, _sentence_without_markup(note))
     if notification.value:
         name = printable(notification.value, keep="")
         summary = summary.replace(name, _without_markup(name))
@@ -269,7 +304,7 @@ def chat_text(notification: Notification, *, markdown: bool = False) -> tuple[st
         f"Since {to_iso(notification.since)}, reported by {notification.collector}",
     ]
     for note in _others(notification):
-        said = f"Incident: {note.sentence.replace(note.cause, _without_markup(note.cause))}"
+        said = f"Incident: {_sentence_without_markup(note)}"
         if note.link:
             said = f"[{said}]({note.link})" if markdown else f"{said} {note.link}"
         lines.append(said)
@@ -317,6 +352,13 @@ def alertmanager_body(notification: Notification) -> list[dict[str, Any]]:
 def _others(notification: Notification) -> list[IncidentNote]:
     """The incidents but the one that the alert itself is about."""
     return [note for note in notification.incidents if note.id != notification.value]
+
+
+def _sentence_without_markup(note: IncidentNote) -> str:
+    sentence = note.sentence
+    for named in note.named:
+        sentence = sentence.replace(named.cause, _without_markup(named.cause))
+    return sentence
 
 
 def _without_markup(name: str) -> str:

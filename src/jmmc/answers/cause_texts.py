@@ -39,7 +39,7 @@ def headline(answer: Answer, language: str, names: Mapping[str, str] | None = No
         _with_probability(cause, language, names) if with_share else name_of(cause, language, names)
         for cause in shown
     ]
-    sentence = _text("headline", answer.verdict.value, language).format(
+    sentence = _text("headline", _headline_of(answer), language).format(
         first=name_of(causes[0], language, names),
         percent=percent(causes[0].probability),
         causes=_listed(listed, language, " / " if with_share else ""),
@@ -48,18 +48,38 @@ def headline(answer: Answer, language: str, names: Mapping[str, str] | None = No
     return _capitalized(sentence)
 
 
+def _headline_of(answer: Answer) -> str:
+    """The name of the sentence; the two ends of a path are a tie for another reason than groups."""
+    of_path = any(answer.causes[at].kind == OTHER_END for at in (0, *answer.ties))
+    return "tie of a path" if answer.verdict is Verdict.TIE and of_path else answer.verdict.value
+
+
 def title(answer: Answer, language: str, names: Mapping[str, str] | None = None) -> str:
     """The likely cause in a few words, with its probability; several where none is named."""
-    shown = [answer.causes[0], *(answer.causes[at] for at in answer.ties)]
+    listed = " / ".join(
+        _with_probability(cause, language, names) for cause in causes_of_title(answer)
+    )
+    return _titled(answer, listed, language)
+
+
+def causes_of_title(answer: Answer) -> tuple[Cause, ...]:
+    """The likely cause; those that are a tie; or the first candidates, where none is named."""
     if answer.verdict in (Verdict.UNCLEAR, Verdict.NOT_ENOUGH):
-        shown = [*answer.causes[:_OF_TITLE]]
-    return _capitalized(" / ".join(_with_probability(cause, language, names) for cause in shown))
+        return answer.causes[:_OF_TITLE]
+    return (answer.causes[0], *(answer.causes[at] for at in answer.ties))
 
 
 def first_of_title(answer: Answer, language: str, names: Mapping[str, str] | None = None) -> str:
-    """The most probable cause of a title; others follow unless it is likely."""
-    first = _capitalized(_with_probability(answer.causes[0], language, names))
-    return first if answer.likely else f"{first} / …"
+    """The most probable cause of a title; others follow unless it is likely alone."""
+    first = _with_probability(answer.causes[0], language, names)
+    others = "" if answer.verdict is Verdict.LIKELY else " / …"
+    return _titled(answer, f"{first}{others}", language)
+
+
+def _titled(answer: Answer, causes: str, language: str) -> str:
+    if answer.verdict in (Verdict.UNCLEAR, Verdict.NOT_ENOUGH):
+        causes = _text("title", "unclear", language).format(causes=causes)
+    return _capitalized(causes)
 
 
 def name_of(cause: Cause, language: str, names: Mapping[str, str] | None = None) -> str:
