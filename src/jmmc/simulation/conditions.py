@@ -80,7 +80,7 @@ class Course(NamedTuple):
 def draw_course(scenario: Scenario, visit: Visit, chance: Random) -> Course:
     """Draw what happens to a visit, by the second."""
     cuts, regions = _moved(visit)
-    cuts += _outages(scenario, regions, cuts)
+    cuts += _outages(scenario, visit, regions, cuts)
     paths = _paths(visit, cuts)
     problems = _problems(visit, cuts, paths, chance)
     legs = tuple(_legs(visit, problems, regions, paths))
@@ -105,14 +105,16 @@ def _moved(visit: Visit) -> tuple[list[Window], list[Held]]:
 
 
 def _outages(
-    scenario: Scenario, regions: Iterable[Held], cuts: Sequence[Window]
+    scenario: Scenario, visit: Visit, regions: Iterable[Held], cuts: Sequence[Window]
 ) -> Iterator[Window]:
+    """When the bridges of the visit's region fail; media from peer to peer do not use them."""
     if not scenario.outage:
         return
     failing, working = scenario.outage_window
     for held in regions:
         connected = held.start if cuts else held.start + _CONNECTING
         start, end = max(failing, connected), min(working, held.end)
+        start = max([start, *(until for since, until in visit.meeting.direct if since <= start)])
         if held.value == REGIONS[1] and start < end:
             yield Window(start, end)
 
@@ -123,7 +125,7 @@ def _paths(visit: Visit, cuts: Sequence[Window]) -> list[Held]:
     edges: list[tuple[int, str]] = [(visit.began, own)]
     for direct in visit.meeting.direct:
         for at, path in ((direct.start, DIRECT), (direct.end, own)):
-            cut = next((cut for cut in cuts if cut.start <= at < cut.end), None)
+            cut = next((cut for cut in cuts if cut.start < at < cut.end), None)
             edges.append((max(cut.end if cut else at, visit.began), path))
     ends = [at for at, _ in edges[1:]] + [visit.left]
     paths: list[Held] = []
