@@ -51,8 +51,9 @@ from jmmc.quality.causes import (
     incidents,
     likely_causes,
 )
+from jmmc.quality.causes.clipping import Clipping
 from jmmc.quality.causes.incidents import incident_of
-from jmmc.quality.causes.recorded import RecordedIncident
+from jmmc.quality.causes.recorded import AFTER, BEFORE, RecordedIncident
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.joins import JoinSums
@@ -73,6 +74,7 @@ MOST_SPELLS = 60
 """Problems of a meeting that are explained, each in about a millisecond: the worst ones, of those
 that are part of no stored incident."""
 _EVERYBODY = 5000  # Summaries that a likely cause takes into account: those nearest in time.
+_SPANS_OF_EACH = 10  # Problems and spans of grades; together some 20 MB.
 _MOST_INCIDENTS = 20
 _TOGETHER = 200  # Summaries that are decoded without a pause.
 _FEW = 5  # Summaries between two looks at the clock: one may take a millisecond.
@@ -462,13 +464,14 @@ async def _summary(
 
 
 async def _everybody(reports: Reports, began: int, ended: int, most: int) -> list[Summary]:
-    """At most `most` summaries of sessions in a time, the latest, read in small parts."""
+    """What likely causes need of at most `most` sessions in a time, the latest."""
+    clipped = Clipping(began - BEFORE, ended + AFTER, most=_SPANS_OF_EACH * most)
     around = SummaryFilter(since=began, until=ended + 1)
     found: list[Summary] = []
     after: tuple[int, str] | None = None
     while len(found) < most:
         part = await reports.summaries(around, limit=min(_TOGETHER, most - len(found)), after=after)
-        found += part
+        found += map(clipped, part)
         if len(part) < _TOGETHER:
             break
         after = (part[-1].began, part[-1].session)

@@ -9,7 +9,7 @@ import msgspec
 from jmmc.answers.column_types import Columns, columns_of
 from jmmc.core.fields import Moment
 from jmmc.core.model import Dialect, Sample, Session, SessionFilter
-from jmmc.core.parts import parts_of
+from jmmc.core.parts import parts_within
 from jmmc.core.readings import METRICS
 from jmmc.core.text import printable_json
 from jmmc.quality.causes.recorded import RecordedIncident
@@ -23,7 +23,7 @@ from jmmc.stores import Store
 What = Literal["sessions", "timeline", "summaries", "attempts", "incidents"]
 
 _PAGE = 500
-_READ = 20  # Sessions in memory at a time: one may have 20,000 samples.
+_READ = 20_000  # Samples of sessions in memory at a time.
 _SHARES = ("p5", "p50", "p95")
 
 
@@ -109,7 +109,7 @@ async def chosen(store: Store, selection: SummaryFilter) -> AsyncIterator[Sessio
         return
     everything = msgspec.structs.replace(selection, attempts=None)
     async for summaries in summary_pages(store, everything):
-        for part in parts_of(summaries, _READ):
+        for part in parts_within(summaries, _READ, lambda summary: summary.samples):
             for session in await store.get([summary.session for summary in part]):
                 yield session
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,9 @@ from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.summarize import summarize
 from jmmc.quality.thresholds import preset
 from jmmc.stores import open_store
-from jmmc.stores.mongo import indexes, opening
+from jmmc.stores.mongo import indexes, opening, reading
+from jmmc.stores.mongo.connection import Connection
+from jmmc.stores.mongo.documents import Document
 from jmmc.stores.mongo.selection import session_query, summary_query
 from jmmc.stores.mongo.store import MongoStore
 from jmmc.stores.mongo.upkeep import free_in
@@ -184,6 +186,28 @@ async def test_a_session_of_the_express_middleware_continues_in_a_new_document(
     assert len(session.samples) == 150_001
     assert session.samples[-1].readings == b'{"cq":7}'
     assert list(raw.find({"at": None})) == _V1_DOCUMENTS
+
+
+async def test_of_long_sessions_few_are_read_at_a_time(
+    store: MongoStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths = (40, 60, 1, 200, 30, 30, 30, 30)
+    for number, length in enumerate(lengths):
+        samples = tuple(sample(seq, ts=1000 + number) for seq in range(length))
+        await store.append([push(session=f"{number:024x}", samples=samples)])
+    monkeypatch.setattr(reading, "_SAMPLES", 100)
+    together: list[int] = []
+    sessions_of = reading._sessions_of
+
+    async def noted(connection: Connection, firsts: Sequence[Document]) -> list[Session]:
+        sessions = await sessions_of(connection, firsts)
+        together.append(sum(len(session.samples) for session in sessions))
+        return sessions
+
+    monkeypatch.setattr(reading, "_sessions_of", noted)
+    sessions = [session async for session in store.sessions(SessionFilter())]
+    assert [len(session.samples) for session in sessions] == list(lengths)
+    assert together == [100, 1, 200, 90, 30]
 
 
 @pytest.mark.parametrize(

@@ -331,6 +331,19 @@ async def test_of_long_sessions_few_are_read_at_a_time(
     assert together == [100, 1, 200, 90, 30]
 
 
+async def test_of_long_sessions_few_are_deleted_in_a_transaction(path: Path) -> None:
+    store = SqliteStore(path)
+    await store.open()
+    for number, length in enumerate((3000, 2000, 1, 6000, 1, 1)):
+        samples = tuple(sample(seq, ts=1000) for seq in range(length))
+        await store.append([push(session=f"{number:024x}", samples=samples)])
+    steps = []
+    while any(erased := await store.erase(SessionFilter())):
+        steps.append((erased.sessions, erased.samples))
+    await store.close()
+    assert steps == [(2, 5000), (1, 1), (1, 6000), (2, 2)]
+
+
 @pytest.mark.parametrize(
     ("selection", "index"),
     [

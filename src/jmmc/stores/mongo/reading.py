@@ -1,7 +1,7 @@
 """Reads sessions, each from all of its documents."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from datetime import UTC
 
 from bson import ObjectId
@@ -9,6 +9,7 @@ from pymongo import ASCENDING, DESCENDING
 
 from jmmc.core.logging import logger
 from jmmc.core.model import Progress, Sample, Session, SessionFilter, seq_of
+from jmmc.core.parts import parts_within
 from jmmc.stores.mongo.connection import Connection
 from jmmc.stores.mongo.documents import (
     Document,
@@ -22,7 +23,8 @@ from jmmc.stores.mongo.selection import session_query
 
 _log = logger(__name__)
 
-_SESSIONS = 25  # Read at a time: a day in a room is some 3,000 samples.
+_SESSIONS = 25  # Read at a time,
+_SAMPLES = 20_000  # and of those as many as have so many samples.
 _TOGETHER = 40  # Documents that arrive at a time: the event loop decodes them in 5 ms.
 _LONG = 8  # Documents. Longer sessions are decoded in a thread, so that pushes need not wait.
 
@@ -47,14 +49,23 @@ async def get_sessions(connection: Connection, ids: Sequence[str]) -> list[Sessi
 
 async def lengths(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
     """See `Store.lengths`."""
+    with connection.operation():
+        found = await _lengths(connection, [ObjectId(session) for session in ids])
+    return {str(key): samples for key, samples in found.items()}
+
+
+async def _lengths(connection: Connection, firsts: Sequence[ObjectId]) -> dict[ObjectId, int]:
     samples = {"$size": {"$cond": [{"$isArray": "$m"}, "$m", []]}}
     stages: list[Document] = [
-        {"$match": all_of([ObjectId(session) for session in ids])},
+        {"$match": all_of(firsts)},
         {"$group": {"_id": {"$ifNull": ["$s", "$_id"]}, "samples": {"$sum": samples}}},
     ]
-    with connection.operation():
-        cursor = await connection.collection().aggregate(stages)
-        return {str(found["_id"]): found["samples"] async for found in cursor}
+    cursor = await connection.collection().aggregate(stages)
+    return {found["_id"]: found["samples"] async for found in cursor}
+
+
+def _parts(firsts: Sequence[Document], sizes: Mapping[ObjectId, int]) -> Iterator[list[Document]]:
+    return parts_within(firsts, _SAMPLES, lambda first: sizes.get(first["_id"], 0))
 
 
 async def samples_after(
@@ -112,12 +123,15 @@ async def read_sessions(
             # Not around `yield`: a reader who has gone ends this in another context.
             with connection.operation(bounded=False):
                 page = await cursor.to_list(_SESSIONS)
-                sessions = await _sessions_of(connection, page)
+                sizes = await _lengths(connection, [document["_id"] for document in page])
             if not page:
                 break
             skipped += sum(not is_session(document) for document in page)
-            for session in sessions:
-                yield session
+            for part in _parts(page, sizes):
+                with connection.operation(bounded=False):
+                    sessions = await _sessions_of(connection, part)
+                for session in sessions:
+                    yield session
     finally:
         await cursor.close()
     if skipped:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from jmmc.core.model import SessionFilter
+from jmmc.core.parts import parts_within
 from jmmc.stores.sqlite import archive
 from jmmc.stores.sqlite.connections import BUSY_SECONDS
 from jmmc.stores.sqlite.selection import session_conditions
@@ -15,7 +16,9 @@ INCREMENTAL = 2
 
 _RELEASED = 250  # Pages per transaction, for which pushes wait some 10 ms.
 _SPARE_PAGES = 4096  # 16 MB that are kept for new data, and a tenth of the file.
-_DELETED = 50  # Sessions per transaction: some 5,000 samples, for which pushes wait 20 ms.
+_DELETED = 50  # Sessions per transaction,
+_DELETED_SAMPLES = 5000  # and of those as many as have so many: pushes wait some 20 ms.
+_LENGTH = "(SELECT coalesce(max(seq) + 1, 0) FROM samples WHERE samples.session = sessions.id)"
 
 
 class Changed(NamedTuple):
@@ -29,7 +32,7 @@ def prune(connection: sqlite3.Connection, before: int) -> Changed:
     """See `Store.prune`."""
     with transaction(connection):
         quiet = connection.execute(
-            "SELECT id, session FROM sessions WHERE began < ? AND NOT EXISTS"
+            f"SELECT id, session, {_LENGTH} FROM sessions WHERE began < ? AND NOT EXISTS"
             " (SELECT 1 FROM samples WHERE session = sessions.id AND ts >= ?) AND NOT EXISTS"
             " (SELECT 1 FROM packed WHERE session = sessions.id AND last >= ?)"
             f" ORDER BY began LIMIT {_DELETED}",
@@ -49,7 +52,7 @@ def erase(connection: sqlite3.Connection, selection: SessionFilter) -> Changed:
     where, values = session_conditions(selection)
     with transaction(connection):
         rows = connection.execute(
-            f"SELECT id, session FROM sessions WHERE {where} LIMIT {_DELETED}", values
+            f"SELECT id, session, {_LENGTH} FROM sessions WHERE {where} LIMIT {_DELETED}", values
         ).fetchall()
         return _delete(connection, rows)
 
@@ -87,14 +90,15 @@ def empty_log(connection: sqlite3.Connection) -> bool:
     return not busy
 
 
-def _delete(connection: sqlite3.Connection, rows: Sequence[tuple[int, str]]) -> Changed:
-    """Delete sessions, given by key and id."""
+def _delete(connection: sqlite3.Connection, rows: Sequence[tuple[int, str, int]]) -> Changed:
+    """Delete the first of these sessions, given by key, id and number of unpacked samples."""
+    part = next(parts_within(rows, _DELETED_SAMPLES, lambda row: row[2]), [])
     samples = 0
-    for key, _ in rows:
+    for key, *_ in part:
         samples += connection.execute("DELETE FROM samples WHERE session = ?", [key]).rowcount
         for (count,) in connection.execute("SELECT count FROM packed WHERE session = ?", [key]):
             samples += count
         connection.execute("DELETE FROM packed WHERE session = ?", [key])
         connection.execute("DELETE FROM dirty WHERE session = ?", [key])
         connection.execute("DELETE FROM sessions WHERE id = ?", [key])
-    return Changed([session for _, session in rows], samples)
+    return Changed([session for _, session, _ in part], samples)
