@@ -9,7 +9,7 @@ import pytest
 from jmmc import MetricsCollector, open_store
 from jmmc.answers.queries import Queries
 from jmmc.core.errors import StoreError
-from jmmc.core.model import Erased, Session, SessionFilter
+from jmmc.core.model import Erased, Receipt, Session, SessionFilter
 from jmmc.maintenance.erase import forget, selection
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.privacy.receipts import Erasure, Subject, SubjectKind
@@ -136,6 +136,23 @@ async def test_another_process_continues_a_session_whose_beginning_was_erased(
     while any(await store.erase(SessionFilter(browser_id=UID))):
         pass
     assert await store.count(SessionFilter()) == 0
+
+
+@pytest.mark.parametrize("stored", [59, 60, 61, 120])
+async def test_a_collector_continues_a_session_that_another_process_erased(
+    store: Store, other: Store, stored: int
+) -> None:
+    """Sessions are stored in pieces of 60 samples: also when the next sample begins a piece."""
+    for seq in range(stored):
+        await store.append([push(seq)])
+    while any(await other.erase(SessionFilter(browser_id=UID))):
+        pass
+    for seq in range(stored, stored + 3):
+        (receipt,) = await store.append([push(seq)])
+        assert isinstance(receipt, Receipt)
+        assert receipt.ack == seq
+        (session,) = [session async for session in other.sessions(SessionFilter())]
+        assert [sample.seq for sample in session.samples] == list(range(stored, seq + 1))
 
 
 async def test_old_summaries_are_pruned_with_their_names_and_rollups(filled: Store) -> None:

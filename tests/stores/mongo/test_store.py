@@ -18,7 +18,7 @@ from pymongo import AsyncMongoClient
 from jmmc import MetricsCollector
 from jmmc.answers.export import stored_form
 from jmmc.core.errors import StoreError
-from jmmc.core.model import Dialect, Session, SessionFilter
+from jmmc.core.model import Dialect, Erased, Session, SessionFilter
 from jmmc.core.partitions import partition_of
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.summarize import summarize
@@ -260,6 +260,27 @@ async def test_a_deleted_session_is_created_again_and_a_full_sample_asked_for(
 
     assert receipt.gap  # type: ignore[union-attr]
     assert await store.count(SessionFilter()) == 1
+
+
+async def test_an_erasure_deletes_later_documents_without_a_first_one_and_no_others(
+    store: MongoStore, raw: Collection
+) -> None:
+    """As another collector makes them that writes while the first one is being deleted."""
+    ids = [f"{number:024x}" for number in range(1, 4)]
+    late = {"browser_id": "00000000-0000-0000-0000-000000000000"}
+    await store.append([push(*range(70), session=ids[0])])
+    await store.append([push(*range(70), session=ids[1])])
+    await store.append([push(*range(70), session=ids[2], **late)])
+    raw.delete_many({"_id": {"$in": [ObjectId(ids[0]), ObjectId(ids[2])]}})
+    before = 1_700_000_000  # When all of them began: it selects none.
+    erased = await store.erase(SessionFilter(browser_id=UID, until=before))
+
+    assert erased == Erased(0, 10)
+    assert [document["_id"] for document in raw.find({"s": None})] == [ObjectId(ids[1])]
+    assert {document["s"] for document in raw.find({"s": {"$ne": None}})} == {
+        ObjectId(ids[1]),
+        ObjectId(ids[2]),
+    }, "only those of the erased browser"
 
 
 async def test_indexes_exist_after_the_start(store: MongoStore, raw: Collection) -> None:

@@ -126,6 +126,17 @@ async def test_a_v1_session_deleted_by_another_collector_is_not_created_without_
     assert raw.count_documents({}) == 0
 
 
+async def test_a_v1_session_that_was_deleted_when_a_document_was_full_is_not_continued(
+    store: MongoStore, other: MongoStore, raw: Collection
+) -> None:
+    for number in range(60):
+        await store.append([v1_push(f'{{"cq":{number}}}', opens=not number)])
+    assert (await other.erase(SessionFilter())).samples == 60
+
+    assert await store.append([v1_push('{"cq":60}')]) == [Refusal.UNKNOWN_SESSION]
+    assert raw.count_documents({}) == 0
+
+
 async def test_two_collectors_that_share_a_v1_session_end_its_document_together(
     store: MongoStore, other: MongoStore, raw: Collection
 ) -> None:

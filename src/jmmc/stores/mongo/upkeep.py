@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec.structs import replace
 from pymongo.errors import OperationFailure
 
 from jmmc.core.errors import UnusableStore
@@ -15,6 +16,7 @@ from jmmc.stores.mongo.opening import change_nothing, write_probe
 from jmmc.stores.mongo.selection import session_query
 
 _ERASED = 25  # Sessions at a time.
+_LOOKED_UP = 1000  # Sessions at a time.
 _PRUNED = 500  # Documents at a time.
 _SIBLINGS = ("", "summaries", "names", "rollups", "incidents", "records", "usage")
 
@@ -22,20 +24,36 @@ _SIBLINGS = ("", "summaries", "names", "rollups", "incidents", "records", "usage
 async def erase(connection: Connection, selection: SessionFilter) -> tuple[list[str], int]:
     """See `Store.erase`. Returns the ids of the sessions, and how many samples were deleted.
 
-    When no session is left, it deletes later documents whose first one is gone: another collector
-    may have written them meanwhile.
+    When no session is left, it deletes later documents whose first one is gone, however new they
+    are: another collector may have written them meanwhile. It notices that, and stores what follows
+    as a new beginning.
     """
     collection, ours = connection.collection(), {"m.ts": {"$exists": True}}
     with connection.operation():
         cursor = collection.find({**session_query(selection), **ours}, {"_id": True}, limit=_ERASED)
         keys = [row["_id"] async for row in cursor]
-        query = all_of(keys) if keys else {**session_query(selection), "s": {"$exists": True}}
+        query = all_of(keys) if keys else await _later_documents(connection, selection)
         sizes = {"$group": {"_id": None, "samples": {"$sum": {"$size": "$m"}}}}
         totals = await collection.aggregate([{"$match": {**query, **ours}}, sizes])
         samples = sum([total["samples"] async for total in totals])
         if samples:
             await collection.delete_many({**query, **ours})
     return [str(key) for key in keys], samples
+
+
+async def _later_documents(connection: Connection, selection: SessionFilter) -> dict[str, Any]:
+    """The query for documents that follow the first one of selected sessions, or a missing one."""
+    collection, later = connection.collection(), {"s": {"$exists": True}}
+    of_subject = {**session_query(replace(selection, since=None, until=None)), **later}
+    found = await collection.aggregate([{"$match": of_subject}, {"$group": {"_id": "$s"}}])
+    sessions = [row["_id"] async for row in found]
+    missing: list[Any] = []
+    for start in range(0, len(sessions), _LOOKED_UP):
+        piece = sessions[start : start + _LOOKED_UP]
+        cursor = collection.find({"_id": {"$in": piece}}, {"_id": True})
+        present = {row["_id"] async for row in cursor}
+        missing += [session for session in piece if session not in present]
+    return {"$or": [{**session_query(selection), **later}, {"s": {"$in": missing[:_ERASED]}}]}
 
 
 async def prune(connection: Connection, before: int) -> int:

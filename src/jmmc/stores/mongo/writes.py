@@ -399,13 +399,19 @@ def _seems_new(pushes: Sequence[Push]) -> bool:
 
 
 def _continues(session: RememberedSession, pushes: Iterable[Push]) -> bool:
-    """Whether the pushes just continue what is remembered, or are another owner's anyway."""
+    """Whether the pushes just continue what is remembered, or are another owner's anyway.
+
+    Not where they begin a document: it would be made, and never be seen, even if another process
+    had erased the session meanwhile.
+    """
     next_seq = session.next_seq
     for push in pushes:
-        if push.dialect is Dialect.V1 or not session.belongs_to(push):
+        if not session.belongs_to(push):
             continue
         for sample in push.samples:
-            if sample.seq != next_seq:
+            if push.dialect is Dialect.V2 and sample.seq != next_seq:
+                return False
+            if next_seq and not next_seq % SAMPLES:
                 return False
             next_seq += 1
     return True
