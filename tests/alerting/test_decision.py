@@ -294,6 +294,26 @@ def make_test_notification(
     return make_notification(event, rule, state, **fields)
 
 
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.0, "0 %"), (0.004, "0.4 %"), (0.0015, "0.1 %"), (0.099, "9.9 %"), (0.0999, "10 %")],
+)
+def test_a_summary_shows_a_tenth_of_a_small_share_and_names_one_thing_in_the_singular(
+    share: float, text: str
+) -> None:
+    def summary(rule: Rule, **figures: float) -> str:
+        return summarize("firing", rule, State("it", "", 0, 0, None, figures))
+
+    poor = summary(_rule("poor_share", minutes=5), poor_share=share, participants=1)
+    assert poor == f"{text} of the known time was poor in the last 5 minutes (1 participant)"
+    failed = summary(_rule("failed_joins", minutes=5), failed_share=share, joins=1, participants=1)
+    assert failed == f"{text} of 1 join failed in the last 5 minutes (1 participant affected)"
+    dropped = summary(_rule("drops", minutes=5), dropped_share=share, stays=1, participants=1)
+    assert f"{text} of 1 stay was dropped in the last 5 minutes" in dropped
+    silent = summary(_rule("no_pushes"), fell_silent=1)
+    assert silent == "no pushes arrive: 1 participant fell silent at once"
+
+
 def test_a_notification_has_a_summary_a_time_and_a_link() -> None:
     notification = make_test_notification(rule=_rule("poor_share", by="region"))
     summary = (

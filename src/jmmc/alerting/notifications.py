@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from jmmc.alerting.decision import State
 from jmmc.answers.cause_texts import causes_of_title, percent
-from jmmc.core.text import printable
+from jmmc.core.text import counted, printable
 from jmmc.core.timestamps import to_iso
 from jmmc.quality.causes import Cause
 from jmmc.quality.causes.answer import Verdict
@@ -185,27 +185,27 @@ def summarize(
 ) -> str:
     """Summarize an event in one sentence, without a full stop."""
     if isinstance(rule, PoorShare):
-        share = round(state.figures.get("poor_share", 0) * 100)
-        participants = int(state.figures.get("participants", 0))
+        participants = _count_of(state, "participants", "participant")
         what = (
-            f"{share} % of the known time{_where(rule, state)} was poor"
-            f" in the last {rule.minutes} minutes ({participants} participants)"
+            f"{_percent_of(state, 'poor_share')} of the known time{_where(rule, state)} was poor"
+            f" in the last {rule.minutes} minutes ({participants})"
         )
     elif isinstance(rule, FailedJoins):
         what = (
-            f"{_percent_of(state, 'failed_share')} of {int(state.figures.get('joins', 0))}"
-            f" joins{_where(rule, state)} failed{_recently(rule, state)}"
+            f"{_percent_of(state, 'failed_share')} of {_count_of(state, 'joins', 'join')}"
+            f"{_where(rule, state)} failed{_recently(rule, state)}"
         )
     elif isinstance(rule, Drops):
+        verb = "was" if state.figures.get("stays") == 1 else "were"
         what = (
-            f"{_percent_of(state, 'dropped_share')} of {int(state.figures.get('stays', 0))}"
-            f" stays{_where(rule, state)} were dropped{_recently(rule, state)}"
+            f"{_percent_of(state, 'dropped_share')} of {_count_of(state, 'stays', 'stay')}"
+            f"{_where(rule, state)} {verb} dropped{_recently(rule, state)}"
         )
     elif isinstance(rule, IncidentBegun):
         own = next((note for note in incidents if note.id == state.subject), None)
         what = own.sentence if own else "an incident that was noticed has ended"
         if own is None and event != "resolved":
-            what = f"an incident affects {int(state.figures.get('participants', 0))} people"
+            what = f"an incident affects {_count_of(state, 'participants', 'person', 'people')}"
     elif isinstance(rule, StoreDown):
         resolved = event == "resolved"
         what = "the store can be written again" if resolved else "the store cannot be written"
@@ -214,8 +214,8 @@ def summarize(
     elif event == "resolved":
         what = "browsers push again"
     else:
-        participants = int(state.figures.get("fell_silent", 0))
-        what = f"no pushes arrive: {participants} participants fell silent at once"
+        participants = _count_of(state, "fell_silent", "participant")
+        what = f"no pushes arrive: {participants} fell silent at once"
     prefix = {"firing": "", "resolved": "Resolved: ", "test": "Test, nothing is wrong: "}
     return prefix[event] + what
 
@@ -225,12 +225,17 @@ def _where(rule: GroupRule, state: State) -> str:
 
 
 def _percent_of(state: State, share: str) -> str:
-    return f"{round(state.figures.get(share, 0) * 100)} %"
+    percent = state.figures.get(share, 0) * 100
+    return f"{percent:.{1 if 0 < percent < 9.95 else 0}f} %"
 
 
 def _recently(rule: GroupRule, state: State) -> str:
-    participants = int(state.figures.get("participants", 0))
-    return f" in the last {rule.minutes} minutes ({participants} participants affected)"
+    participants = _count_of(state, "participants", "participant")
+    return f" in the last {rule.minutes} minutes ({participants} affected)"
+
+
+def _count_of(state: State, name: str, thing: str, things: str = "") -> str:
+    return counted(int(state.figures.get(name, 0)), thing, things)
 
 
 def _summarize_disk(event: NotificationEvent, figures: dict[str, float]) -> str:
