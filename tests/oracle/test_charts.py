@@ -61,6 +61,30 @@ def test_a_lone_bad_call_before_a_gap_is_drawn(worlds: dict[str, World], browser
     assert shares > 10, counts
 
 
+@pytest.mark.parametrize(
+    ("zone", "hours"),
+    [
+        ("Europe/Paris", ["16 to 17 h", "17 to 18 h"]),
+        ("Asia/Kolkata", ["19:30 to 20:30", "20:30 to 21:30"]),
+    ],
+)
+def test_a_cell_of_the_heat_map_names_its_hour_in_the_zone_of_the_reader(
+    worlds: dict[str, World], browser: Browser, zone: str, hours: list[str]
+) -> None:
+    """From 14:00 to 16:00 UTC, with 11 s of the first hour poor: 0.3 %."""
+    asked = worlds["sqlite"].asked
+    context = browser.new_context(locale="en-GB", timezone_id=zone)
+    page = context.new_page()
+    page.goto(f"{asked.root}/overview?since=2025-06-09T14:00:00Z&until=2025-06-09T16:00:00Z")
+    page.wait_for_selector(".heat a", state="attached")
+    titles = page.eval_on_selector_all(".heat a", "cells => cells.map(cell => cell.title)")
+    context.close()
+    found = [
+        title.partition(", ")[2].replace("\u00a0", " ").replace("\u2013", "to") for title in titles
+    ]
+    assert found == [f"{hours[0]}: 0.3 %, 60 min", f"{hours[1]}: 0 %, 60 min"]
+
+
 def test_a_comparison_with_259_known_seconds_is_not_made(asked: Asked) -> None:
     """The hour before had one person for 259 s: no "+1.7 points" against that."""
     since, until = cases.AFTER_THIN[0].joined, end_of(cases.AFTER_THIN)

@@ -163,7 +163,10 @@ export function drawHeat(target, data) {
       if (!known) return;
       const share = bad / known;
       cell.className = `heat${[0, 0.02, 0.05, 0.15].filter((limit) => share > limit).length}`;
-      const title = `${day}, ${hour} – ${hour + 1} h${colon} ${percent(share * 100)}, ${numbers.format(Math.round(known / 60))}\u00a0min`;
+      // Where the zone is off by half an hour, a cell is from half past to half past.
+      const past = wallTime(new Date(start * 1000)).slice(13, 16);
+      const when = past === ":00" ? `${hour} – ${hour + 1} h` : `${hour}${past} – ${(hour + 1) % 24}${past}`;
+      const title = `${day}, ${when}${colon} ${percent(share * 100)}, ${numbers.format(Math.round(known / 60))}\u00a0min`;
       const href = addressOf("/sessions", Math.max(start, data.since), Math.min(end, data.until));
       const link = Object.assign(document.createElement("a"), { href, title, tabIndex: body.querySelector("a") ? -1 : 0 });
       link.setAttribute("aria-label", title);
