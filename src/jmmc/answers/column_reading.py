@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from jmmc.answers.session_rows import OF_JOINS, OUTCOME, SESSION_COLUMNS
+from jmmc.answers.session_rows import OF_JOINS, OF_MOMENTS, OUTCOME, SESSION_COLUMNS, Moments
 from jmmc.answers.threads import in_background
 from jmmc.core.computing import paused
 from jmmc.core.tasks import prefetch
@@ -21,22 +21,18 @@ from jmmc.quality.day_columns import DayColumns
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.intervals import Replicates
 from jmmc.quality.joins import JoinSums, added_joins
-from jmmc.quality.outcomes import ATTEMPTS, DROPPED, FAILED_JOINS
+from jmmc.quality.outcomes import ATTEMPTS
 from jmmc.quality.pair_sums import Pair, PairSums
 from jmmc.quality.people import digest_of
 from jmmc.quality.quality_steps import QualitySteps
-from jmmc.quality.rollups import ALL, DAY, ReplicatesByValue, Sums, total
-from jmmc.quality.segments import track_of, values_at
+from jmmc.quality.rollups import ALL, DAY, HOUR, ReplicatesByValue, Sums, total
 from jmmc.quality.window_joins import WindowJoins
 from jmmc.quality.window_sums import ROW_COLUMNS, Row, WindowSums
 from jmmc.stores import Reports
 
-_LEAST = 2 * DAY  # Seconds: sessions of shorter windows are read as quickly one by one.
+_LEAST = 6 * HOUR  # Seconds: sessions of shorter windows are read as quickly one by one.
 _DAYS_TOGETHER = 8  # That are read at a time.
 _APART_TOGETHER = 500
-_BEGAN, _ENDED, _RUNNING, _SEGMENTS = map(
-    SESSION_COLUMNS.index, ("began", "ended", "running", "segments")
-)
 
 
 class Rest(NamedTuple):
@@ -126,13 +122,6 @@ async def rest_of(
                 for row in zip(*columns, strict=True)
                 if since <= row[1] < until and row[2] <= until
             ]
-
-
-class Moments(NamedTuple):
-    """When joins failed for technical reasons, and when stays were dropped: the last second."""
-
-    failed: list[int]
-    dropped: list[int]
 
 
 class WindowColumns(NamedTuple):
@@ -317,32 +306,5 @@ def _add_rows(
     if window.joins is not None:
         window.joins.add(map(_join_row, paused(rows)))
     if window.moments is not None:
-        window.moments.failed.extend(_failed(rows, selection))
-        window.moments.dropped.extend(_dropped(rows, selection))
-
-
-def _failed(rows: Sequence[Sequence[Any]], selection: SummaryFilter) -> Iterator[int]:
-    since, _ = selection.window
-    for row in paused(rows):
-        if row[OUTCOME] in FAILED_JOINS and row[_BEGAN] >= since:
-            yield row[_BEGAN]
-
-
-def _dropped(rows: Sequence[Sequence[Any]], selection: SummaryFilter) -> Iterator[int]:
-    for row in paused(rows):
-        if row[OUTCOME] == DROPPED and not row[_RUNNING]:
-            at = dropped_at(row[_BEGAN], row[_ENDED], row[_SEGMENTS], selection)
-            if at is not None:
-                yield at
-
-
-def dropped_at(began: int, ended: int, segments: str, selection: SummaryFilter) -> int | None:
-    """The last second of a stay; None where that is not in the window, or not as selected."""
-    since, until = selection.window
-    at = max(began, ended - 1)
-    if not since <= at < until:
-        return None
-    is_selected = segments == "[]" or selection.fits(
-        values_at({}, track_of("[]", segments).segments, at)
-    )
-    return at if is_selected else None
+        chosen = ([row[place] for place in OF_MOMENTS] for row in paused(rows))
+        window.moments.add(chosen, selection)

@@ -6,9 +6,10 @@ from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from jmmc.answers.column_reading import Moments, PairTotals
+from jmmc.answers.column_reading import PairTotals
 from jmmc.answers.joins import rates_of
 from jmmc.answers.model import FEW, Change, Comparison, Grades, JoinRates, Outlier
+from jmmc.answers.session_rows import Moments
 from jmmc.core.computing import paused
 from jmmc.core.label_values import OTHER
 from jmmc.core.rounding import whole_minutes
@@ -45,7 +46,8 @@ class WindowTotals(NamedTuple):
 
     `steps` has the shares of bad time over time. `edges`: the sessions at its ends, when the rest
     came from rollups, and `drops` the stays that were dropped in each of these; else `deciles` and
-    `rooms`. `joins` by value, and `moments`, where the same sessions told of them.
+    `rooms`. `joins` by value, and `moments`, where the same sessions told of them: with `edges`,
+    those of both ends.
     """
 
     parts: Sequence[Sums]

@@ -5,9 +5,10 @@ from functools import partial
 
 import msgspec
 
-from jmmc.answers.column_reading import dropped_at, read_joins
+from jmmc.answers.column_reading import read_joins
 from jmmc.answers.model import JoinRates, JoinReasons, Quantiles, RecentJoins
 from jmmc.answers.rollup_reading import StoredValue, rollups_by_value, stored_value
+from jmmc.answers.session_rows import dropped_at
 from jmmc.answers.threads import in_background
 from jmmc.core.computing import paused
 from jmmc.core.readings import TECHNICAL_FAILURES

@@ -394,7 +394,7 @@ class Overviews:
         whole = total(totals.parts, since)
         if joins is None:
             joins = await all_joins(self._reports, selection)
-        if totals.moments is None:
+        if totals.moments is None or totals.edges is not None:
             times = await failed_times(self._reports, selection, days)
         else:
             times = totals.moments.failed
@@ -437,20 +437,23 @@ class Overviews:
         Where a step has whole hours, from their rollups: no index has dropped stays.
         """
         since, until = window_of(selection)
-        if totals.moments is not None:
-            return Counter(at - at % step for at in totals.moments.dropped)
-        windows_of_sessions = [(since, until)]
-        counts: Counter[int] = Counter()
-        if totals.edges is not None and step >= HOUR:
-            first, last = whole_units(since, until, HOUR)
-            windows_of_sessions = [(since, first), (last, until)]
+        from_rollups = totals.edges is not None and step >= HOUR
+        if totals.moments is not None and (from_rollups or totals.edges is None):
+            counts = Counter(at - at % step for at in totals.moments.dropped)
+        else:
+            counts = Counter()
+            windows_of_sessions = [(since, until)]
+            if from_rollups:
+                first, last = whole_units(since, until, HOUR)
+                windows_of_sessions = [(since, first), (last, until)]
+            for start, end in windows_of_sessions:
+                if start < end:
+                    part = msgspec.structs.replace(selection, since=start, until=end)
+                    times = await dropped_times(self._reports, part)
+                    counts.update(at - at % step for at in times)
+        if from_rollups:
             for start, dropped in totals.drops.items():
                 counts[start - start % step] += dropped
-        for start, end in windows_of_sessions:
-            if start < end:
-                part = msgspec.structs.replace(selection, since=start, until=end)
-                times = await dropped_times(self._reports, part)
-                counts.update(at - at % step for at in times)
         return counts
 
 

@@ -16,7 +16,14 @@ from jmmc.answers.column_reading import WindowColumns, read_window
 from jmmc.answers.comparing import WindowTotals
 from jmmc.answers.joins import joins_of_rollups
 from jmmc.answers.rollup_reading import StoredValue, rollups_by_value, stored_value
-from jmmc.answers.session_rows import SESSION_COLUMNS, join_rows_of, rows_of, stays_of
+from jmmc.answers.session_rows import (
+    OF_MOMENTS,
+    SESSION_COLUMNS,
+    Moments,
+    join_rows_of,
+    rows_of,
+    stays_of,
+)
 from jmmc.answers.threads import in_background
 from jmmc.core.computing import paused
 from jmmc.core.tasks import prefetch
@@ -91,12 +98,13 @@ class _SumsByValue:
 class Ends(NamedTuple):
     """What sessions tell of both ends of a window, and those that also were outside of it.
 
-    `joins` are by value.
+    `joins` are by value, `moments` are there with joins.
     """
 
     sums: list[WindowSums]
     edges: dict[str, Row]
     joins: dict[str, JoinSums]
+    moments: Moments
 
 
 class WindowReader:
@@ -152,9 +160,12 @@ class WindowReader:
                 selection, by=by, over_time=over_time, steps=steps if over_time else None
             )
             of_joins = WindowJoins(selection, since, until, by=by) if joins else None
+            moments = Moments([], []) if joins else None
             async for columns in self._columns(selection, by, joins=joins):
                 await in_background(partial(_add, whole, of_joins, columns))
-            return await in_background(lambda: _totals_of(whole, of_joins, steps))
+                if moments is not None:
+                    await in_background(partial(_add_moments, moments, columns, selection))
+            return await in_background(lambda: _totals_of(whole, of_joins, steps, moments))
         return await self._from_rollups(selection, by, length, stored, steps, joins=joins)
 
     async def _from_rollups(
@@ -220,6 +231,7 @@ class WindowReader:
             edges=ends.edges,
             drops=drops,
             joins=ends.joins if joins else None,
+            moments=ends.moments if joins else None,
         )
 
     async def sides(
@@ -240,7 +252,7 @@ class WindowReader:
         since, until = window_of(selection)
         if first >= last:
             first = last = until
-        ends = Ends([], {}, {})
+        ends = Ends([], {}, {}, Moments([], []))
         both_joins: list[WindowJoins] = []
         for part, entered, start, end in (
             # Also sessions that are there at the very moment count, when an end has no part.
@@ -261,6 +273,9 @@ class WindowReader:
             async for columns in self._columns(at_end, by, joins=joins):
                 add = partial(_add_end, ends.edges, sums, of_joins, columns, (since, until))
                 await in_background(add)
+                if joins and part[0] < part[1]:
+                    of_part = msgspec.structs.replace(selection, since=part[0], until=part[1])
+                    await in_background(partial(_add_moments, ends.moments, columns, of_part))
             ends.sums.append(sums)
             if of_joins is not None:
                 both_joins.append(of_joins)
@@ -312,6 +327,13 @@ def _add(
     return stays
 
 
+def _add_moments(
+    moments: Moments, columns: Sequence[Sequence[Any]], selection: SummaryFilter
+) -> None:
+    chosen = (columns[place] for place in OF_MOMENTS)
+    moments.add(paused(zip(*chosen, strict=True)), selection)
+
+
 def _add_end(
     edges: dict[str, Row],
     sums: WindowSums,
@@ -339,7 +361,9 @@ def _add_rollups(
             joins.setdefault(ALL, JoinSums()).merge(of_value)
 
 
-def _totals_of(whole: WindowSums, joins: WindowJoins | None, steps: QualitySteps) -> WindowTotals:
+def _totals_of(
+    whole: WindowSums, joins: WindowJoins | None, steps: QualitySteps, moments: Moments | None
+) -> WindowTotals:
     return WindowTotals(
         whole.parts(),
         whole.values(),
@@ -348,6 +372,7 @@ def _totals_of(whole: WindowSums, joins: WindowJoins | None, steps: QualitySteps
         whole.deciles,
         whole.rooms,
         joins=None if joins is None else joins.values(),
+        moments=moments,
     )
 
 

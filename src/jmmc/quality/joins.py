@@ -282,6 +282,9 @@ def _add_groups(clusters: Clusters, counts: Joins, groups: Mapping[tuple[int, in
 
 
 def _merge(into: dict[_K, int], more: Mapping[_K, int]) -> None:
+    if not into:
+        into.update(more)
+        return
     counted = into.get
     for key, count in more.items():
         into[key] = counted(key, 0) + count

@@ -93,7 +93,9 @@ class WindowSums:
     ) -> None:
         self._window = selection.window
         self._selection = selection
-        self._is_filtered = any(getattr(selection, name) is not None for name in DIMENSIONS)
+        filtered = {name for name in DIMENSIONS if getattr(selection, name) is not None}
+        self._is_filtered = bool(filtered)
+        self._counting = {*filtered, by}  # The dimensions by which a change counts.
         self._by = by
         self._part = self._window if part is None else part
         self._entered = entered
@@ -120,7 +122,7 @@ class WindowSums:
             if not is_within(row.began, row.ended, since, until):
                 continue
             track = track_of(row.lane, row.segments)
-            if track.segments:
+            if track.segments and not self._is_steady(row, track):
                 self._add_moved(row, track)
                 continue
             if self._entered[0] <= row.began < self._entered[1]:
@@ -174,6 +176,20 @@ class WindowSums:
             self._add_spans(row, value, of_value)
         if self._with_spread:
             self._add_whole(row.room, Cut.of(whole))
+
+    def _is_steady(self, row: Row, track: Track) -> bool:
+        """Whether a session that moved counts as if it had not: it did by no dimension that counts.
+
+        All of its time is told, so that it was there without a gap.
+        """
+        first = track.segments[0]
+        return (
+            self._counting.isdisjoint(first.values)
+            and bool(track.spans)
+            and first.start == row.began == track.spans[0][0]
+            and row.began < row.ended == track.spans[-1][1]
+            and sum([end - start for start, end, _ in track.spans]) == row.ended - row.began
+        )
 
     def _fits(self, values: Mapping[str, str]) -> bool:
         return not self._is_filtered or self._selection.fits(values)
