@@ -230,8 +230,8 @@ class Joins(NamedTuple):
     """How problems of some worlds were joined to incidents, by the truth.
 
     `foreign` of `problems` are in an incident most of whose problems have none of their causes.
-    `apart` of the problems of planted incidents with several people (`planted`) are not in the
-    incident with most problems of theirs.
+    `apart` of the problems of those whom a planted incident hit with others (`planted`) are not in
+    the incident with most problems of theirs. Who only receives these is no such one.
     """
 
     problems: int
@@ -247,7 +247,7 @@ class Joins(NamedTuple):
         for item, incident in shown:
             world, (summary, spell, _) = item.world, item.problem
             of_incident[id(world), incident.id].append(item)
-            if world.planted in _AT_ONE_TIME and (world.planted, world.value) in _troubles(item):
+            if world.planted in _AT_ONE_TIME & item.kinds:
                 row = spell.start, spell.end, incident.id, summary.browser_id
                 of_planted[id(world)].append(row)
         foreign = 0

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from jmmc.answers.cause_texts import (
     advice_for,
+    advice_of,
     fact_sentences,
     first_of_title,
     headline,
@@ -89,6 +90,16 @@ def test_a_title_says_that_it_is_unclear_and_that_others_explain_as_much() -> No
     assert first_of_title(tie, "en") == "The bridge b-1 (83\u00a0%) / …"
     likely = Answer(Verdict.LIKELY, (_cause("bridge", "b-1", 0.83), _REGION))
     assert title(likely, "en") == first_of_title(likely, "en") == "The bridge b-1 (83\u00a0%)"
+
+
+def test_of_a_tie_each_cause_has_what_to_do_next_and_of_an_unclear_cause_none() -> None:
+    causes = (_cause("bridge", "b-1", 0.45), _cause("region", "eu", 0.4))
+    assert advice_of(Answer(Verdict.TIE, causes, ties=(1,)), "en") == (
+        "Look at the bridge b-1: its load, its log, its network.",
+        "Look at the bridges of eu, and at the routes to them.",
+    )
+    assert len(advice_of(Answer(Verdict.LIKELY, causes), "fr")) == 1
+    assert advice_of(Answer(Verdict.UNCLEAR, causes, ties=(1,)), "en") == ()
 
 
 def test_the_two_ends_of_a_path_are_a_tie_because_both_measure_it() -> None:

@@ -493,6 +493,30 @@ def test_the_outage_of_a_region_is_one_incident_of_many_meetings() -> None:
     assert (incident.start, incident.end) == (1400, 1600)
 
 
+@pytest.mark.parametrize(
+    ("shares", "verdict"),
+    [((0.3, 0.2), Verdict.TIE), ((0.3, 0.19), Verdict.UNCLEAR), ((0.6, 0.1), Verdict.TIE)],
+)
+def test_a_tie_that_has_less_than_half_of_the_probability_is_unclear(
+    shares: tuple[float, float], verdict: Verdict
+) -> None:
+    causes = dict(zip(("region", "bridge"), shares, strict=True))
+    problems = [_explained(n, (1400, 1600), (1,), **causes) for n in (1, 2)]
+    (incident,) = incidents(problems, {})
+    assert (incident.answer.verdict, incident.answer.ties) == (verdict, (1,))
+
+
+@pytest.mark.parametrize(("apart", "verdict"), [(10, Verdict.TIE), (30, Verdict.UNCLEAR)])
+def test_two_of_a_region_with_loss_are_a_tie_only_where_they_had_it_at_one_moment(
+    apart: int, verdict: Verdict
+) -> None:
+    """They are all there is of the region; half a minute apart it may be chance."""
+    me = _person(0, (1400, 1800), region="eu", bridge="b-eu", room="r")
+    other = _person(1, (1400 + apart, 1800), region="eu", bridge="b-eu", room="r")
+    answer = _answer([me, other, *_elsewhere()])
+    assert (answer.verdict, bool(answer.ties)) == (verdict, True)
+
+
 @pytest.mark.parametrize("signs", [("cut",), ("up", "down")])
 @pytest.mark.parametrize("rooms", [1, 2, 5])
 @pytest.mark.parametrize(("people", "apart"), [(2, 30), (2, 120), (3, 120), (5, 40)])

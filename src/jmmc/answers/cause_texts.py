@@ -92,6 +92,16 @@ def advice_for(cause: Cause, language: str, names: Mapping[str, str] | None = No
     return _text("advice", _key(cause, "advice"), language).format(value=_value(cause, names))
 
 
+def advice_of(
+    answer: Answer, language: str, names: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """What to do next for the likely cause, or for each of a tie; nothing where it is unclear."""
+    if answer.verdict not in (Verdict.LIKELY, Verdict.TIE):
+        return ()
+    sentences = (advice_for(cause, language, names) for cause in causes_of_title(answer))
+    return tuple(dict.fromkeys(sentences))
+
+
 def fact_sentences(cause: Cause, language: str) -> list[str]:
     """The facts that speak for a cause."""
     return [_fact(fact, language) for fact in cause.facts]

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from jmmc.answers.cause_texts import advice_for, fact_sentences, headline
+from jmmc.answers.cause_texts import advice_of, fact_sentences, headline
 from jmmc.answers.incidents import IncidentDetail, is_incident_id
 from jmmc.answers.model import FEW, Comparison, Grades, JoinRates, Overview, SessionDetail
 from jmmc.answers.queries import Queries
@@ -206,8 +206,7 @@ def _render_session(detail: SessionDetail) -> Group:
         sentence = printable(headline(answer, "en"))
         parts.append(Padding(Text(sentence, style="bold"), (0, 0, 0, 2), expand=False))
         parts += [f"    {printable(fact)}" for fact in fact_sentences(answer.causes[0], "en")]
-        if answer.likely:
-            parts.append(f"    {printable(advice_for(answer.likely, 'en'))}")
+        parts += [f"    {printable(advice)}" for advice in advice_of(answer, "en")]
         if spell.incident:
             parts.append(f"    part of incident {spell.incident}")
     translate = _english

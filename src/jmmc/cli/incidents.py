@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from jmmc.answers.cause_texts import advice_for, fact_sentences, headline, title
+from jmmc.answers.cause_texts import advice_of, fact_sentences, headline, title
 from jmmc.answers.incidents import IncidentDetail
 from jmmc.answers.queries import Page, Queries
 from jmmc.answers.serialization import encode
@@ -144,8 +144,8 @@ def render_incident(detail: IncidentDetail) -> Group:
         Text(printable(headline(incident.answer, "en", incident.names)), style="bold"),
         *(f"  {printable(fact)}" for fact in fact_sentences(first, "en")),
     ]
-    if incident.answer.likely:
-        parts.append(f"  {printable(advice_for(first, 'en', incident.names))}")
+    advice = advice_of(incident.answer, "en", incident.names)
+    parts += [f"  {printable(sentence)}" for sentence in advice]
     if incident.shares:
         table = Table(box=None, header_style="bold")
         for column in ("affected at that time", "of those there", "of everybody else"):

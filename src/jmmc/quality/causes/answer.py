@@ -1,5 +1,6 @@
 """What the model answers: ranked causes, the facts that decided, and what is missing."""
 
+from collections.abc import Sequence
 from enum import Enum
 
 from msgspec import Struct
@@ -59,8 +60,8 @@ class Answer(Struct, frozen=True):
     The first one is named where it has half of the probability and more. All of them have less than
     1 together where it is less sure that the first one is right (`parameters.SURE`). `ties`: the
     places in `causes` that explain as much as the first one, because the same people are in these
-    groups. `missing` names what would have told more. `sides` has the probability of each of
-    `SIDES`.
+    groups: the verdict is a tie where they have half of the probability together. `missing` names
+    what would have told more. `sides` has the probability of each of `SIDES`.
     """
 
     verdict: Verdict
@@ -75,3 +76,8 @@ class Answer(Struct, frozen=True):
         """The cause that is named, if one is."""
         first = self.causes[0] if self.causes else None
         return first if first and first.probability >= CLEAR else None
+
+
+def is_tie(causes: Sequence[Cause], ties: Sequence[int]) -> bool:
+    """Whether the first cause and those that explain as much are clear, but not which of them."""
+    return bool(ties) and sum(causes[at].probability for at in (0, *ties)) >= CLEAR

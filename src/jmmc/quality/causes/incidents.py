@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jmmc.core.fields import Moment
-from jmmc.quality.causes.answer import OTHER_END, SIDES, Answer, Cause, Verdict
+from jmmc.quality.causes.answer import OTHER_END, SIDES, Answer, Cause, Verdict, is_tie
 from jmmc.quality.causes.parameters import CANDIDATE, CLEAR, MOMENT, VERSION
 from jmmc.quality.causes.signs import signs_of
 from jmmc.quality.grading import Grade, Spell, added_reasons
@@ -250,16 +250,17 @@ def _by_time(problem: Explained) -> tuple[int, str]:
 def _weights(problem: Explained, person_of: Mapping[str, str]) -> dict[Key, float]:
     """How probable each cause of a problem is; what one participant has is one cause.
 
-    Causes that are a tie have what speaks for them together, as a part of all that is said: nothing
-    tells them apart, and where that is why none is named, they are not less in common.
+    Groups that are a tie have what speaks for them together, as a part of all that is said: nothing
+    tells them apart, and where that is why none is named, they are not less in common. The two ends
+    of a path are no group: each of them may have other problems.
     """
     answer = problem.answer
     keys = [_key(cause, problem.summary, person_of) for cause in answer.causes]
     weights: dict[Key, float] = {}
     for key, cause in zip(keys, answer.causes, strict=True):
         weights[key] = weights.get(key, 0.0) + cause.probability
-    if answer.ties:
-        tied = {keys[at] for at in (0, *answer.ties)}
+    tied = {keys[at] for at in (0, *answer.ties)} if answer.ties else set[Key]()
+    if tied and not any(kind == _PERSON for kind, _ in tied):
         together = sum(weights[key] for key in tied) / sum(weights.values())
         weights |= dict.fromkeys(tied, together)
     return weights
@@ -480,7 +481,8 @@ def mean_answer(answers: Sequence[tuple[Answer, int]]) -> Answer:
         missing &= set(answer.missing)
     sides = {side: round(weight, 3) for side, weight in sides.items()}
     is_named = causes[0].probability >= CLEAR
-    verdict = Verdict.TIE if ties else Verdict.LIKELY if is_named else Verdict.UNCLEAR
+    of_one = Verdict.LIKELY if is_named else Verdict.UNCLEAR
+    verdict = Verdict.TIE if is_tie(causes, ties) else of_one
     return Answer(
         verdict,
         causes,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import exp
 
 from jmmc.quality.causes import parameters as p
-from jmmc.quality.causes.answer import OTHER_END, SIDES, Answer, Cause, Fact, Verdict
+from jmmc.quality.causes.answer import OTHER_END, SIDES, Answer, Cause, Fact, Verdict, is_tie
 from jmmc.quality.causes.hypothesis import Hypothesis
 from jmmc.quality.causes.problem import Counts, Problem
 from jmmc.quality.causes.records import Record
@@ -43,7 +43,7 @@ def ranked_answer(problem: Problem, hypotheses: Sequence[Hypothesis]) -> Answer:
     )
     missing = _missing(problem)
     shares = {side: round(share, 3) for side, share in sides.items() if share >= p.CANDIDATE}
-    verdict = _verdict(missing, is_tie=bool(ties), is_clear=causes[0].probability >= p.CLEAR)
+    verdict = _verdict(missing, causes, ties)
     return Answer(verdict, causes, ties, missing, shares)
 
 
@@ -189,9 +189,9 @@ def _facts(
     return tuple(fact for _, fact in facts[:_MOST_FACTS])
 
 
-def _verdict(missing: Sequence[str], *, is_tie: bool, is_clear: bool) -> Verdict:
-    if is_tie:
+def _verdict(missing: Sequence[str], causes: Sequence[Cause], ties: Sequence[int]) -> Verdict:
+    if is_tie(causes, ties):
         return Verdict.TIE
-    if is_clear:
+    if causes[0].probability >= p.CLEAR:
         return Verdict.LIKELY
     return Verdict.NOT_ENOUGH if "others" in missing else Verdict.UNCLEAR

@@ -14,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 
 from jmmc.answers.cause_texts import (
     advice_for,
+    advice_of,
     fact_sentences,
     first_of_title,
     headline,
@@ -318,6 +319,7 @@ def _templates() -> jinja2.Environment:
         incident_title=incident_title,
         first_cause=first_of_title,
         advice=advice_for,
+        advice_of=advice_of,
         fact_sentences=fact_sentences,
         probability=percent_of,
         way_sentence=_way_sentence,
