@@ -27,6 +27,7 @@ Key = tuple[str, ...]
 
 _BITS = 24  # Of what follows the number of a key: a session, an outcome and a group, a bucket.
 _ONES = (1 << _BITS) - 1
+_FEW = 0.3  # Share of the items of a column.
 
 
 def has_columns(selection: SummaryFilter) -> bool:
@@ -283,11 +284,10 @@ class ColumnSums:
     def _add_present(self, table: "_Table") -> None:
         """Add when sessions were there: from end to end, or in the rows that are selected."""
         day, start = table.day, table.day.start
+        columns = (day.began, day.ended, day.people)
+        began, ended, people = _picked(columns, range(day.stays), table.whole)
         self._present.add(
-            map(start.__add__, table.whole_ones(day.began)),
-            map(start.__add__, table.whole_ones(day.ended)),
-            table.whole_ones(day.people),
-            day.overlapping_people,
+            map(start.__add__, began), map(start.__add__, ended), people, day.overlapping_people
         )
         if table.partly:
             lengths = dict(zip(day.unknown_rows, day.unknown, strict=True))
@@ -402,7 +402,10 @@ class _Table(NamedTuple):
     def known_rows(self) -> Iterable[tuple[int, int, int]]:
         """The selected rows: hour, groups and known seconds."""
         day = self.day
-        return self.chosen(zip(day.hours, day.row_groups, day.known, strict=False))
+        rows = range(day.stay_rows)
+        return zip(
+            *_picked((day.hours, day.row_groups, day.known), rows, self.selected), strict=True
+        )
 
     def bad_rows(self) -> Iterator[tuple[int, int, int]]:
         """The selected rows with bad time: place, fair and poor seconds."""
@@ -513,8 +516,9 @@ class _Joins:
             self._setups.update(compress(of_setups, _chosen(joined, mask)))
         else:
             steadily = joined if mask is None else _all_of([joined, mask])
-            for counted, column in zip((self._setups, *self._steps), day.setups, strict=True):
-                counted.update(_chosen(column, steadily))
+            columns = _picked(day.setups, range(len(day.began)), steadily)
+            for counted, column in zip((self._setups, *self._steps), columns, strict=True):
+                counted.update(column)
         for place, counted in ((0, self._begun), (-1, self._ended)):
             ends = [(session, day.rows_of(session)[place]) for session in steady.others]
             ends = [(session, row) for session, row in ends if table.has(row)]
@@ -557,6 +561,19 @@ def _events_of(outcome: Outcome) -> list[Joins]:
     """What a session of this outcome counts for when it began, and when it ended."""
     name, _, running = outcome
     return [event.counts for event in join_events(name, 0, 1, running=running)]
+
+
+def _picked(
+    columns: Sequence[Sequence[int]], places: range, mask: bytes | None
+) -> Iterator[Iterable[int]]:
+    """Of each of several columns the items at these places where the mask is 1.
+
+    Where these are few they are looked up: that is quicker than to go through all.
+    """
+    if mask is not None and mask.count(1) < len(mask) * _FEW:
+        chosen = list(compress(places, mask))
+        return (map(column.__getitem__, chosen) for column in columns)
+    return (_chosen(islice(column, len(places)), mask) for column in columns)
 
 
 def _chosen(items: Iterable[_T], mask: bytes | None) -> Iterable[_T]:
