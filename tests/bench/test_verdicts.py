@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.verdicts import Judged, calibration, is_decidable, judge
+from bench.verdicts import Joins, Judged, as_shown, calibration, is_decidable, judge
 from bench.worlds import Plan, simulate
 
 
@@ -50,6 +50,26 @@ def test_in_calls_of_two_through_a_bridge_the_end_is_right() -> None:
     ]
     assert len(items) > 20
     assert sum(item.right for item in items) / len(items) > 0.85
+
+
+def test_the_sender_is_the_cause_of_what_is_received_from_a_provider_that_failed() -> None:
+    """They are with another provider: the whole service has not failed."""
+    received = [
+        item
+        for item in judge(simulate(Plan(40, 0.03, "provider"), 11002))
+        if item.kinds == {"other end"}
+    ]
+    assert len(received) > 10
+    assert sum(item.right_or_tie for item in received) / len(received) > 0.9
+
+
+def test_problems_are_joined_by_what_caused_them() -> None:
+    """Of a failed region those whom it hit are together, and with hardly anybody else."""
+    shown = as_shown([*judge(simulate(Plan(40, 0.03, "region"), 3))])
+    joins = Joins.of(shown)
+    assert joins.planted > 5
+    assert joins.apart / joins.planted < 0.2
+    assert joins.foreign / joins.problems < 0.05
 
 
 def test_worlds_are_the_same_for_the_same_seed_and_others_for_another() -> None:

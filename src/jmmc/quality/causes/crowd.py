@@ -5,9 +5,10 @@ counted by one `and`, however many thousands there are.
 """
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
-from itertools import accumulate
+from itertools import accumulate, islice
 from math import inf, sqrt
 from operator import attrgetter, xor
 from typing import NamedTuple, TypeVar
@@ -39,6 +40,12 @@ Meet connects. Without a bound, work would grow with the square of what browsers
 _MOST_PROBLEMS_OF_MEETING = 1000
 """Problems of a meeting, of senders and of receivers, that are looked at one by one."""
 _ON_A_BRIDGE = frozenset(("bridge", "region", "service"))
+_OF_OTHERS = {
+    kind: _FIELDS[kind] for kind in ("meeting", "network", "provider", "bridge", "region")
+}
+"""Kinds of groups of which one that a participant is not in may have an incident."""
+_FEWEST_OF_OTHERS = 3
+_MOST_LOOKED_AT = 60
 _DIRECT = "p2p"
 _USUAL = frozenset((_DIRECT, "udp"))  # Transports that nothing is expected of.
 _UNUSUAL = 3  # Standard deviations above the number of problems that begin by chance.
@@ -331,6 +338,37 @@ class Crowd:
             direct,
             self._mirrored(affected & ~not_direct & ~secondary, with_sign),
         )
+
+    def groups_of_others(self, scene: Scene, at: int) -> Iterable[Group]:
+        """The group of each kind with most of those affected in a window, which `me` is not in.
+
+        Only with three of the first `_MOST_LOOKED_AT` of them, of those at the window's moments if
+        there are three.
+        """
+        own = scene.affected & ~scene.secondary
+        at_once = own & scene.at_once
+        few = at_once if at_once.bit_count() >= _FEWEST_OF_OTHERS else own
+        if few.bit_count() < _FEWEST_OF_OTHERS:
+            return
+        mine = {(group.kind, group.value) for group in scene.groups}
+        counts: dict[str, Counter[str]] = {kind: Counter() for kind in _OF_OTHERS}
+        for place in islice(places(few), _MOST_LOOKED_AT):
+            summary = self.sessions[place]
+            values = summary.values_at(at) if summary.segments else {}
+            direct = (values.get("transport") or summary.transport) == _DIRECT
+            for kind, field in _OF_OTHERS.items():
+                value = values.get(field) or getattr(summary, field)
+                if value and not (direct and kind in _ON_A_BRIDGE):
+                    counts[kind][value] += 1
+        not_direct = ~self._members("transport", _DIRECT, at)
+        for kind, of_kind in counts.items():
+            others = (
+                (value, count) for value, count in of_kind.items() if (kind, value) not in mine
+            )
+            value, count = max(others, key=lambda pair: (pair[1], pair[0]), default=("", 0))
+            if count >= _FEWEST_OF_OTHERS:
+                members = self._members(kind, value, at)
+                yield Group(kind, value, members & not_direct if kind in _ON_A_BRIDGE else members)
 
     def _mirrored(self, direct: Set, with_sign: Mapping[str, Set]) -> tuple[tuple[Set, Set], ...]:
         """Those of `direct` who are the two ends of a path that both measure."""

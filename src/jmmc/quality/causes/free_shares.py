@@ -23,11 +23,17 @@ _LEAST = p.STRENGTHS[0]
 class Free(NamedTuple):
     """What members say for an incident that hits the participant, in nats; and for one that spares
     them, alone and times the base rate.
+
+    `of_others`, `of_others_now`: the same where the participant is not in the group; `received`: if
+    the participant receives it from a member.
     """
 
     hits: float
     spares: float
     spares_now: float
+    of_others: float
+    of_others_now: float
+    received: float
 
 
 def is_large(inside: Counts) -> bool:
@@ -39,7 +45,7 @@ def log_free_incident(basis: Basis, inside: Counts, outside: Alike) -> Free:
     """What the members of a large group say for an incident, averaged over the base rate."""
     bad, good, known = inside.bad, inside.good, sum(inside)
     affected = (bad + 0.5) / (known + 1)
-    hits, spares, spares_now = [], [], []
+    hits, spares, spares_now, of_others, of_others_now = [], [], [], [], []
     for nats, base, log_base in zip(basis.log_base, p.BASE_RATES, LOG_BASE_RATES, strict=True):
         strength = max(_LEAST, (affected - base) / (1 - base))
         share = strength + (1 - strength) * base
@@ -51,8 +57,17 @@ def log_free_incident(basis: Basis, inside: Counts, outside: Alike) -> Free:
         hits.append(said + log_strength)
         spares.append(said + log_spared)
         spares_now.append(said + log_spared + log_base)
+        of_others.append(said)
+        of_others_now.append(said + log_base)
     alike, apart = _log_alike(basis, inside, outside)
-    return Free(log_sum(hits) + alike, log_sum(spares) + apart, log_sum(spares_now) + apart)
+    return Free(
+        log_sum(hits) + alike,
+        log_sum(spares) + apart,
+        log_sum(spares_now) + apart,
+        log_sum(of_others) + apart,
+        log_sum(of_others_now) + apart,
+        log_sum(of_others) + alike,
+    )
 
 
 def _log_alike(basis: Basis, inside: Counts, outside: Alike) -> tuple[float, float]:

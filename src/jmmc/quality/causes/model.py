@@ -27,6 +27,8 @@ For a cause h of a problem of one participant, the answer's probability is propo
   (`habits`), and by the rare signs of the problem, if it has any.
 * A group may have an incident, or be weak, and spare this participant, who has another problem: so
   a browser that is known to be weak does not explain every problem of its users (`Shared.beside`).
+  So may a group that the participant is not in: who receives senders of a provider that failed has
+  no incident of a wider group (`shared_causes.incidents_of_others`).
 * Who only receives what another participant's way up, machine or device does has no problem of
   their own: these are evidence of the other end, and good otherwise (`crowd.Scene.secondary`).
   Where both receive each other badly, one line or device explains both, and when it was
@@ -62,7 +64,12 @@ from jmmc.quality.causes.problem import Problem
 from jmmc.quality.causes.ranking import ranked_answer
 from jmmc.quality.causes.receivers import Receivers
 from jmmc.quality.causes.records import Records
-from jmmc.quality.causes.shared_causes import shared_causes
+from jmmc.quality.causes.shared_causes import (
+    OfOthers,
+    Shared,
+    incidents_of_others,
+    shared_causes,
+)
 from jmmc.quality.grading import Spell
 from jmmc.quality.summary import Summary
 
@@ -75,13 +82,15 @@ def likely_causes(
     receivers = Receivers(problem)
     shared = [*shared_causes(problem, receivers.passed_on)]
     # That a group has an incident which spares this participant, against that no group has one.
-    beside = log_sum(cause.beside for cause in shared)
-    beside_now = log_sum(cause.beside_now for cause in shared)
+    of_others = [*incidents_of_others(problem)]
+    incidents: list[Shared | OfOthers] = [*shared, *of_others]
+    beside = log_sum(incident.beside for incident in incidents)
+    beside_now = log_sum(incident.beside_now for incident in incidents)
     return ranked_answer(
         problem,
         [
             *(cause.hypothesis for cause in shared),
             *own_causes(problem, receivers, beside, beside_now),
-            *other_ends(problem, receivers, beside),
+            *other_ends(problem, receivers, beside, of_others),
         ],
     )

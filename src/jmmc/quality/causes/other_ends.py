@@ -13,6 +13,7 @@ from jmmc.quality.causes.own_causes import is_device_reported, log_device
 from jmmc.quality.causes.problem import Problem, log_length
 from jmmc.quality.causes.receivers import Receivers, Witnesses, log_witnessed
 from jmmc.quality.causes.records import log_weak_person
+from jmmc.quality.causes.shared_causes import OfOthers
 from jmmc.quality.causes.signs import log_probability
 from jmmc.quality.signs import SIGNS
 
@@ -45,13 +46,16 @@ class _Sender(NamedTuple):
     moment: float
 
 
-def other_ends(problem: Problem, receivers: Receivers, beside: float) -> Iterable[Hypothesis]:
+def other_ends(
+    problem: Problem, receivers: Receivers, beside: float, of_others: Sequence[OfOthers]
+) -> Iterable[Hypothesis]:
     """Another participant of the meeting, whose problem this one receives.
 
     The rate is how probable it is that this participant sends badly now, by its own state and
     by what the others receive. From peer to peer both ends measure what is on their path; what the
     other one's machine or device does arrives as through a bridge, if that end has nothing of a
-    path.
+    path. A sender in a group that has an incident, which this participant is not in, sends badly
+    for that reason, too.
     """
     scene, crowd, spell = problem.scene, problem.crowd, problem.spell
     by_bridge = log_probability(problem.signs, p.OTHER_END_BY_BRIDGE) + log(p.PASSED_ON)
@@ -82,12 +86,13 @@ def other_ends(problem: Problem, receivers: Receivers, beside: float) -> Iterabl
     not_named = _log_named("", named - bad, len(there)) + log(
         min(1.0, p.HEARD / max(1, len(there)))
     )
-    said: dict[tuple[_Known, float, float], tuple[float, Mapping[str, float]]] = {}
+    said: dict[tuple[_Known, float, float, tuple[int, ...]], tuple[float, Mapping[str, float]]] = {}
     for place, known, rate in zip(there, known_of, rate_of, strict=True):
         other, of_name = crowd.sessions[place], not_named
         if other.endpoint_id in named:
             of_name = _log_named(other.endpoint_id, named - (bad - {other.endpoint_id}), len(there))
-        key = known, rate, of_name
+        incidents = tuple(at for at, group in enumerate(of_others) if group.members >> place & 1)
+        key = known, rate, of_name, incidents
         if key not in said:
             ways = [(sender_of[known], signs)]
             if scene.direct and not known.signs & _OF_BOTH_ENDS:
@@ -99,6 +104,11 @@ def other_ends(problem: Problem, receivers: Receivers, beside: float) -> Iterabl
                 for sender, of_signs in ways
             ]
             sender, of_signs = ways[scores.index(max(scores))]
+            if not scene.direct:
+                scores += [
+                    of_signs + log_share(sender.others) + length + of_name + of_others[at].received
+                    for at in incidents
+                ]
             parts = {
                 "signs": of_signs,
                 "length": length,

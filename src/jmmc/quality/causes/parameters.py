@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-VERSION = 8
+VERSION = 9
 """Version of the model; answers that are stored name it."""
 
 

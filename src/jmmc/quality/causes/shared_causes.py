@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from jmmc.quality.causes import parameters as p
 from jmmc.quality.causes.crowd import Group, Set
-from jmmc.quality.causes.free_shares import is_large, log_free_incident
+from jmmc.quality.causes.free_shares import Free, is_large, log_free_incident
 from jmmc.quality.causes.habits import log_weak_group
 from jmmc.quality.causes.hypothesis import Hypothesis
 from jmmc.quality.causes.logarithms import (
@@ -75,7 +75,7 @@ def shared_causes(problem: Problem, passed_on: float) -> Iterable[Shared]:
         if is_large(inside) or not is_negligible(problem, inside, chances, elsewhere):
             prior = log(shared.incident) + elsewhere
             found = _log_incident(problem.basis, inside, chances, is_wide=group.kind in _WIDE)
-            incident, spared, spared_now = (prior + nats for nats in found)
+            incident, spared, spared_now, *_ = (prior + nats for nats in found)
         if shared.weak:
             prior = log(shared.weak) + problem.log_alike
             others = _log_habits(problem, group)
@@ -102,21 +102,52 @@ def shared_causes(problem: Problem, passed_on: float) -> Iterable[Shared]:
         yield Shared(hypothesis, spared, spared_now)
 
 
-@lru_cache(maxsize=4096)
-def _log_incident(
-    basis: Basis, inside: Counts, chances: Alike, *, is_wide: bool
-) -> tuple[float, float, float]:
-    """What members say for an incident that hits the participant, in nats; and for one that spares
-    them, alone and times the base rate.
+class OfOthers(NamedTuple):
+    """How probable it is that a group which the participant is not in has an incident; logarithms.
+
+    `beside`, `beside_now` as in `Shared`; `received`: if the participant receives it from a member.
     """
+
+    members: Set
+    beside: float
+    beside_now: float
+    received: float
+
+
+def incidents_of_others(problem: Problem) -> Iterable[OfOthers]:
+    """Incidents of groups that the participant is not in, of each kind that of most affected."""
+    for group in problem.crowd.groups_of_others(problem.scene, problem.spell.start):
+        inside = problem.own_problems(group.members)
+        outside = problem.own_problems_outside(group.members, inside)
+        chances = alike(problem, outside)
+        elsewhere = problem.log_alike_of(outside)
+        if is_large(inside) or not is_negligible(problem, inside, chances, elsewhere):
+            prior = log(p.SHARED[group.kind].incident) + elsewhere
+            found = _log_incident(problem.basis, inside, chances, is_wide=group.kind in _WIDE)
+            yield OfOthers(
+                group.members,
+                prior + found.of_others,
+                prior + found.of_others_now,
+                prior + found.received,
+            )
+
+
+@lru_cache(maxsize=4096)
+def _log_incident(basis: Basis, inside: Counts, chances: Alike, *, is_wide: bool) -> Free:
+    """What members say for an incident, in nats."""
     if is_large(inside):
         return log_free_incident(basis, inside, chances)
     hits, spares = _WIDE_INCIDENT if is_wide else _INCIDENT
+    any_strength = p.OF_WIDE_INCIDENTS if is_wide else p.OF_INCIDENTS
     apart, apart_now = log_others_apart(basis, inside, chances)
-    return (
-        log_mean(hits, _log_hit_at_once(basis, inside, chances)),
+    at_once = _log_hit_at_once(basis, inside, chances)
+    return Free(
+        log_mean(hits, at_once),
         log_mean(spares, apart),
         log_mean(spares, apart_now),
+        log_mean(any_strength, apart),
+        log_mean(any_strength, apart_now),
+        log_mean(any_strength, at_once),
     )
 
 
