@@ -1,5 +1,6 @@
 """The file of the SQLite store is deleted, moved or replaced while a collector has it open."""
 
+import signal
 import sqlite3
 import time
 import urllib.error
@@ -100,6 +101,43 @@ def test_a_backup_that_replaces_the_file_is_opened_and_nothing_of_the_old_file_g
     assert sessions == [1, 2, 2]
     with closing(sqlite3.connect(file)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+@pytest.mark.parametrize("suffixes", [["-wal"], ["-wal", "-shm"], ["-shm"]])
+def test_nothing_is_lost_when_the_log_is_deleted(serve: Serve, suffixes: list[str]) -> None:
+    file = _file(serve)
+    sent = 0
+    for _ in range(3):
+        assert _send(serve, sent)
+        sent += 1
+        for suffix in suffixes:
+            file.with_name(f"calls.db{suffix}").unlink()
+        time.sleep(1)
+        wait_until(lambda number=sent: _send(serve, number), serve.log.read_text, within=20)
+        sent += 1
+    log = serve.log.read_text()
+    assert log.count("event=store_file_lost") == log.count("event=store_file_found") == 3
+    serve.stop(signal.SIGKILL)
+    (session,) = serve.export()
+    assert [sample["seq"] for sample in session["m"]] == list(range(sent))
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_no_push_is_confirmed_into_a_deleted_log_while_others_use_it(serve: Serve) -> None:
+    file = _file(serve)
+    assert _send(serve, 0)
+    with closing(sqlite3.connect(file)) as other:
+        assert other.execute("SELECT count(*) FROM samples").fetchall() == [(1,)]
+        file.with_name("calls.db-wal").unlink()
+        assert _refuses(serve)
+        wait_until(lambda: "stop them" in serve.readiness(timeout=10)["detail"])
+        assert not file.with_name("calls.db-wal").exists()
+        assert other.execute("SELECT count(*) FROM samples").fetchall() == [(1,)]
+    wait_until(lambda: _send(serve, 1), serve.log.read_text)
+    serve.stop(signal.SIGKILL)
+    (session,) = serve.export()
+    assert len(session["m"]) == 2
 
 
 def test_a_foreign_file_in_place_of_the_store_is_refused_and_left_as_it_is(serve: Serve) -> None:

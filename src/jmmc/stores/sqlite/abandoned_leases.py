@@ -31,6 +31,21 @@ def without_abandoned_leases(path: Path) -> Iterator[None]:
         yield
 
 
+def is_in_use(path: Path) -> bool:
+    """Whether another connection uses the file. Makes no log. Raises `sqlite3.Error`."""
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    with closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=0)) as connection:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # Before anything is opened.
+        try:
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            return True
+        connection.execute("ROLLBACK")
+    return False
+
+
 def _delete(path: Path) -> None:
     # A connection of its own: SQLite keeps newcomers out while a failed attempt is not closed.
     uri = f"{path.absolute().as_uri()}?mode=rw"

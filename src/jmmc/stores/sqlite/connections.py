@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from jmmc.core.errors import StoreError, UnusableStore
 from jmmc.core.logging import logger
 from jmmc.stores.sqlite import schema
-from jmmc.stores.sqlite.abandoned_leases import without_abandoned_leases
+from jmmc.stores.sqlite.abandoned_leases import is_in_use, without_abandoned_leases
 from jmmc.stores.sqlite.read_only import Fingerprint, fingerprint, open_read_only, refuse_write
 
 _T = TypeVar("_T")
@@ -36,8 +36,9 @@ class Connections:
     """The file at `path`: opened at the first use, made when it does not exist.
 
     A file that is deleted, moved or replaced while it is open is noticed: then writes raise
-    `StoreError`, until the file is back or the one in its place has been opened. `generation`
-    counts how often a file was opened; keys of rows are true within one generation.
+    `StoreError`, until the file is back or the one in its place has been opened. When its log is
+    deleted, what is in it is moved into the file, which is then opened anew. `generation` counts
+    how often a file was opened; keys of rows are true within one generation.
 
     With `read_only` nothing is made or written, neither the file nor others beside it, and there is
     no connection that writes.
@@ -50,6 +51,7 @@ class Connections:
         self.generation = 0
         self._identities: dict[str, tuple[int, int] | None] = {}  # By suffix of the path.
         self._lost: str | None = None  # Why the open file is not the one at `path`.
+        self._log_is_lost = False  # That of the file at `path`.
         self._looked_at = 0.0
         self._recovering = asyncio.Lock()  # A new one for each loss: loops may come and go.
         self._writer = _Worker("jmmc-sqlite-writer")
@@ -110,14 +112,17 @@ class Connections:
 
     def _look(self) -> None:
         """Raise `StoreError` if the open file is not the one at the path any more."""
-        if self._identity() != self._identities[""]:
-            self._recovering = asyncio.Lock()
-            self._lost = f"{self.path}: deleted, moved or replaced while it is open"
-            _log.error("store_file_lost", file=self.path)
-            raise StoreError(self._lost)
         for suffix, identity in self._identities.items():
+            present = self._identity(suffix)
             if identity is None:  # SQLite makes its log at the first write.
-                self._identities[suffix] = self._identity(suffix)
+                self._identities[suffix] = present
+            elif present != identity:
+                file = f"{self.path}{suffix}"
+                self._recovering = asyncio.Lock()
+                self._lost = f"{file}: deleted, moved or replaced while it is open"
+                self._log_is_lost = bool(suffix)
+                _log.error("store_file_lost", file=file)
+                raise StoreError(self._lost)
 
     async def _recover(self) -> None:
         """Use the file again if it is back, or the one in its place. Raises `StoreError`."""
@@ -127,15 +132,33 @@ class Connections:
                 return
             if identity is None:
                 raise StoreError(f"{self._lost}; put it back, or restore a backup")
-            if not self.are_open or identity != self._identities[""]:
+            if self._log_is_lost:
+                await self._close_after_lost_log()
+                await self.open()
+            elif not self.are_open or identity != self._identities[""]:
                 if self.are_open:
                     await self._writer.run(self._finish_lost_file)
                     await self._writer.close()  # Before the reader: see `close`.
                     await self._reader.close()
                     self._delete_old_logs()
                 await self.open()
+            self._log_is_lost = False
             self._lost = None
             _log.warning("store_file_found", file=self.path)
+
+    async def _close_after_lost_log(self) -> None:
+        """Close the file, when all of its log is in it. Raises `StoreError` while others use it.
+
+        A process that opened it now would make a new log beside the one that they write to.
+        """
+        if self.are_open:
+            if self._identity("-wal") not in (None, self._identities["-wal"]):
+                raise StoreError(f"{self._lost}; stop every process that uses it")
+            await self._writer.run(self._finish_lost_file)
+            await self._writer.close()
+            await self._reader.close()
+        if await self._writer.run(lambda: is_in_use(self.path)):
+            raise StoreError(f"{self._lost}; other processes still use the old log: stop them")
 
     def _finish_lost_file(self) -> None:
         """Move the log into the open file, wherever that is: nothing of it is needed then."""
@@ -233,6 +256,8 @@ class Connections:
                 timeout=BUSY_SECONDS,
                 check_same_thread=False,
             )
+            # Opens the log that the writer has: later, another one may be at its path.
+            self._reader.connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
         return self._reader.connection
 
 
