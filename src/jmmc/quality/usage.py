@@ -4,6 +4,7 @@ Use is what happened in meetings of five minutes and more: a shorter one is a te
 joins are those of all sessions, as everywhere.
 """
 
+from array import array
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -147,15 +148,33 @@ def median_of(minutes: Mapping[int, int]) -> int | None:
     return None
 
 
+class _Times:
+    """When many people or meetings were there, in 24 bytes each."""
+
+    def __init__(self) -> None:
+        self._starts, self._ends, self._of = array("q"), array("q"), array("Q")
+
+    def add(self, start: int, end: int, of: int) -> None:
+        self._starts.append(start)
+        self._ends.append(end)
+        self._of.append(of)
+
+    def everybody(self) -> set[int]:
+        return set(self._of)
+
+    def peak(self) -> int:
+        """The most of them at once."""
+        return peak(zip(self._starts, self._ends, self._of, strict=True))[0]
+
+
 class _Sums:
     """What one span has so far."""
 
     def __init__(self) -> None:
         self.first = _EVER
         self.meetings = self.continuing = self.seconds = 0
-        self.people: set[str] = set()
-        self.present: list[tuple[int, int, str]] = []  # As `Presence`, in less time.
-        self.meetings_present: list[tuple[int, int, int]] = []  # Of meetings, by number.
+        self.stays = _Times()  # Of people, by their digests,
+        self.meetings_there = _Times()  # and of meetings, by number.
         self.meeting_minutes: Counter[int] = Counter()
         self.stay_minutes: Counter[int] = Counter()
         self.grades = [0] * 5
@@ -163,7 +182,8 @@ class _Sums:
         self.joins = JoinCounter(with_steps=True)
 
     def result(self, start: int, end: int, *, with_people: bool) -> UsageSums:
-        digests = [digest_of(browser_id) for browser_id in self.people if with_people]
+        people = self.stays.everybody()
+        digests = people if with_people else ()
         _, good, fair, poor, unknown = self.grades
         return UsageSums(
             start,
@@ -171,10 +191,10 @@ class _Sums:
             start if self.first == _EVER else self.first,
             self.meetings,
             self.continuing,
-            len(self.people),
+            len(people),
             self.seconds,
-            peak(self.present)[0],
-            peak(self.meetings_present)[0],
+            self.stays.peak(),
+            self.meetings_there.peak(),
             dict(self.meeting_minutes),
             dict(self.stay_minutes),
             good,
@@ -201,8 +221,8 @@ class UsageCounter:
         self._selection = selection
         self._pause = pause
         self._counts = _Spans(spans)
-        self._stays: dict[str, list[_Stay]] = {}  # By room.
-        self._texts: dict[str, str] = {}  # Equal ones are kept once.
+        self._stays: dict[str, _RoomStays] = {}
+        self._meeting_ids = _Numbers()
 
     def add(self, rows: Iterable[UsageRow], lanes: Mapping[str, tuple[str, str]]) -> None:
         """Count more sessions.
@@ -220,7 +240,10 @@ class UsageCounter:
             if row.outcome in ATTEMPTS or (own is not None and not own and row.began < row.ended):
                 continue
             self._counts.add_grades(row, own, groups)
-            self._stays.setdefault(row.room, []).append(self._stay_of(row, own))
+            stays = self._stays.get(row.room)
+            if stays is None:
+                stays = self._stays[row.room] = _RoomStays(self._meeting_ids)
+            stays.add(row, own)
 
     def results(self, *, with_people: bool = True) -> list[UsageSums]:
         """The use of each span, when there are no more sessions.
@@ -229,25 +252,16 @@ class UsageCounter:
         """
         for stays in self._stays.values():
             self._pause()
-            for meeting in split(sorted(stays, key=_began)):
+            for meeting in split(stays.by_began()):
                 if max(stay.ended for stay in meeting) - meeting[0].began >= LEAST_SECONDS:
                     self._counts.add_meeting(meeting)
         return self._counts.results(with_people=with_people)
-
-    def _stay_of(self, row: UsageRow, own: Sequence[Piece] | None) -> "_Stay":
-        return _Stay(
-            self._texts.setdefault(row.browser_id, row.browser_id),
-            self._texts.setdefault(row.jitsi_meeting_id, row.jitsi_meeting_id),
-            row.began,
-            row.ended,
-            tuple((piece.start, piece.end) for piece in own) if own else (),
-        )
 
 
 class _Stay(NamedTuple):
     """What a meeting needs of a session. `parts` is the time that the selection has, () for all."""
 
-    browser_id: str
+    person: int
     jitsi_meeting_id: str
     began: int
     ended: int
@@ -255,6 +269,51 @@ class _Stay(NamedTuple):
 
 
 _began = attrgetter("began")
+
+
+class _Numbers:
+    """A number for each text."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._texts: list[str] = []
+
+    def number_of(self, text: str) -> int:
+        number = self._numbers.setdefault(text, len(self._texts))
+        if number == len(self._texts):
+            self._texts.append(text)
+        return number
+
+    def text_of(self, number: int) -> str:
+        return self._texts[number]
+
+
+class _RoomStays:
+    """The stays in a room, in 32 bytes each: a day of a large server has half a million."""
+
+    def __init__(self, meeting_ids: _Numbers) -> None:
+        self._meeting_ids = meeting_ids
+        self._people = array("Q")
+        self._numbers = array("q")  # Of each the number of the meeting's id, its begin and its end.
+        self._parts: dict[int, tuple[tuple[int, int], ...]] = {}  # Of the few that have some.
+
+    def add(self, row: UsageRow, own: Sequence[Piece] | None) -> None:
+        if own:
+            parts = tuple((piece.start, piece.end) for piece in own)
+            self._parts[len(self._people)] = parts
+        self._people.append(digest_of(row.browser_id))
+        number = self._meeting_ids.number_of(row.jitsi_meeting_id)
+        self._numbers.extend((number, row.began, row.ended))
+
+    def by_began(self) -> list[_Stay]:
+        numbers = iter(self._numbers)
+        rows = zip(self._people, numbers, numbers, numbers, strict=True)
+        text_of = self._meeting_ids.text_of
+        stays = [
+            _Stay(person, text_of(number), began, ended, self._parts.get(place, ()))
+            for place, (person, number, began, ended) in enumerate(rows)
+        ]
+        return sorted(stays, key=_began)
 
 
 class _Spans:
@@ -316,9 +375,8 @@ class _Spans:
             for start, end in present:
                 for place, cut_start, cut_end in self._cut(start, end):
                     sums = self._sums[place]
-                    sums.people.add(stay.browser_id)
                     sums.seconds += cut_end - cut_start
-                    sums.present.append((cut_start, cut_end, stay.browser_id))
+                    sums.stays.add(cut_start, cut_end, stay.person)
             if at_start is not None:
                 at_start.stay_minutes[_minutes(last - first)] += 1
         of_first = self._at(began)
@@ -329,7 +387,7 @@ class _Spans:
         for place, start, end in self._cut(began, ended):
             sums = self._sums[place]
             sums.continuing += sums is not of_first
-            sums.meetings_present.append((start, end, self._meetings))
+            sums.meetings_there.add(start, end, self._meetings)
 
     def _at(self, moment: int) -> _Sums | None:
         place = bisect_right(self._starts, moment) - 1
