@@ -120,10 +120,18 @@ async def _prune_old(site: Site, store: Store) -> None:
         await load.confirms(2)
     ids = [session_of(sender.sid) for sender in ended]
 
-    async def are_gone() -> bool:
-        return not await store.get(ids)
+    left: list[tuple[str, int, int]] = []
 
-    await wait_until_async(are_gone, lambda: "old sessions are still there", pause=0.2)
+    async def are_gone() -> bool:
+        sessions = await store.get(ids)
+        left[:] = [(session.id, session.began, len(session.samples)) for session in sessions]
+        return not left
+
+    await wait_until_async(
+        are_gone,
+        lambda: f"stored at {now}, there at {time.time():.0f} (id, began, samples): {left}",
+        pause=0.2,
+    )
 
 
 def _old_push(sender: Sender, began: int) -> Push:
