@@ -4,12 +4,14 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -100,6 +102,9 @@ def test_a_damaged_file_is_refused_and_not_changed(tmp_path: Path) -> None:
     serve = Serve(tmp_path)
     serve.stop()
     file = tmp_path / "calls.db"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        lease = '{"holder": "killed", "until": 4000000000}'
+        connection.execute("INSERT INTO records VALUES ('lease', 'summaries', ?)", [lease])
     content = bytearray(file.read_bytes())
     content[8192:16384] = b"\xff" * 8192
     file.write_bytes(content)

@@ -16,6 +16,8 @@ from jmmc.stores.contract import LEASES, SHARES
 
 _PATIENCE = 2.0  # Seconds: processes that start at once open the file in turn.
 _PAUSE = 0.01
+_CHECKED = 100 * 2**20  # Bytes: about a second. Larger files are not checked at the start.
+_HELD, _KINDS = "FROM records WHERE kind IN (?, ?)", (LEASES, SHARES)
 
 
 @contextmanager
@@ -53,8 +55,16 @@ def _delete(path: Path) -> None:
         connection.execute("SELECT 1 FROM records LIMIT 1").fetchone()  # Opens the log as usual:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # this then applies to transactions.
         connection.execute("BEGIN IMMEDIATE")
-        connection.execute("DELETE FROM records WHERE kind IN (?, ?)", [LEASES, SHARES])
+        if connection.execute(f"SELECT 1 {_HELD} LIMIT 1", _KINDS).fetchone() and (
+            path.stat().st_size > _CHECKED or _is_sound(connection)
+        ):
+            connection.execute(f"DELETE {_HELD}", _KINDS)
         connection.execute("COMMIT")
+
+
+def _is_sound(connection: sqlite3.Connection) -> bool:
+    """Whether SQLite finds no damage: a damaged file is refused later, and left as it is."""
+    return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
 
 
 @contextmanager
