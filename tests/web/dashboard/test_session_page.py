@@ -218,3 +218,27 @@ def test_the_answer_of_the_api_has_marks_and_others(path: Path) -> None:
     answer = msgspec.json.decode(content)
     assert [mark["grade"] for mark in answer["recent"]] == ["good", "unknown", "poor"]
     assert answer["others"]["rtt_ms"] == {"sessions": 3, "low": 60, "median": 80, "high": 85}
+
+
+async def test_what_to_do_next_is_said_for_each_cause_of_a_tie(tmp_path: Path) -> None:
+    """All who have problems, and nobody else, are in one region and on its one bridge."""
+    there = {"t": {"sr": "sa", "ip": "198.51.100.7"}}
+    lost = {200: {"ev": ["interrupted"]}, 320: {"ev": ["restored"]}}
+    pushes = []
+    for number in range(1, 17):
+        parts = _every_ten_seconds(600, lost if number < 9 else {})
+        first = there if number < 9 else {"t": {"ip": "198.51.100.9"}}
+        parts[0] = (10, first)
+        pushes.append(_session(number, START, *parts, room=f"room-{(number - 1) // 4}"))
+    path = tmp_path / "calls.db"
+    store = SqliteStore(path)
+    await store.open()
+    await store.append(pushes)
+    async for _ in summarizer_of(store, Settings.of(), lambda: START + _DAY).upgrade():
+        pass
+    await store.close()
+    text = _text(await _html(path, f"/sessions/{1:024x}"))
+    advice = text[text.index("What to do next:") : text.index("Timeline")]
+    assert "explain this equally well" in text
+    assert "Look at the bridges of sa, and at the routes to them." in advice
+    assert "Look at the bridge 198.51.100.7" in advice
