@@ -152,6 +152,27 @@ async def test_incidents_that_one_network_makes_up_mute_no_real_one(
     assert receiver.events[20:] == [("alert.firing", "incident", real.incident.id)]
 
 
+async def test_in_a_tie_the_probability_of_a_rule_is_that_of_all_its_causes_together(
+    store: SqliteStore, receiver: Receiver
+) -> None:
+    server = Server(store, receiver, _RULE)
+    await server.put([*_outage(), *_good()])
+    (real,) = await store.reports.running_incidents()
+    replace = msgspec.structs.replace
+    causes = (_cause("region", "eu", 0.45), _cause("bridge", "b", 0.4), _cause("chance"))
+    tie = replace(real.incident.answer, verdict=Verdict.TIE, causes=causes, ties=(1,))
+    unclear = replace(tie, verdict=Verdict.UNCLEAR, ties=())
+    stored = [
+        StoredIncident(replace(real.incident, id=f"i{number:016x}", answer=answer), real.parts)
+        for number, answer in enumerate((tie, unclear))
+    ]
+    await store.reports.replace_incidents([real.incident.id], stored)
+    await server.evaluate()
+    (body,) = receiver.taken
+    assert body["data"]["figures"]["probability"] == 0.85
+    assert body["data"]["incidents"][0]["verdict"] == "tie"
+
+
 async def test_an_alert_of_a_region_names_the_incident_that_explains_it(
     store: SqliteStore, receiver: Receiver
 ) -> None:

@@ -130,12 +130,13 @@ def observe_incident(
     """Judge an incident: its condition is clear when it does not go on any more (None)."""
     if incident is None:
         return Observation(subject, "clear", now, {})
-    enough = incident.people >= rule.participants and incident.cause.probability >= rule.probability
+    certainty = incident.answer.certainty
+    enough = incident.people >= rule.participants and certainty >= rule.probability
     figures: dict[str, float] = {
         "participants": incident.people,
         "meetings": incident.meetings,
         "person_minutes": round(incident.seconds / 60, 1),
-        "probability": incident.cause.probability,
+        "probability": round(certainty, 3),
     }
     return Observation(subject, "met" if enough else "between", incident.start, figures)
 

@@ -165,7 +165,8 @@ class IncidentBegun(_Rule):
         0,
         ge=0,
         le=1,
-        description="Minimum probability of its most probable cause; 0: whatever the cause.",
+        description="Minimum probability of its most probable cause, or of all causes of a tie"
+        " together; 0: whatever the cause.",
     )
 
 

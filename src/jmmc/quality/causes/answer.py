@@ -77,6 +77,12 @@ class Answer(Struct, frozen=True):
         first = self.causes[0] if self.causes else None
         return first if first and first.probability >= CLEAR else None
 
+    @property
+    def certainty(self) -> float:
+        """The probability of the first cause; in a tie, that it is any of those in it."""
+        tied = self.ties if self.verdict is Verdict.TIE else ()
+        return min(1.0, sum(self.causes[at].probability for at in (0, *tied)))
+
 
 def is_tie(causes: Sequence[Cause], ties: Sequence[int]) -> bool:
     """Whether the first cause and those that explain as much are clear, but not which of them."""
