@@ -12,13 +12,15 @@ from jmmc.quality.causes.signs import log_probability
 from jmmc.quality.grading import Spell
 from jmmc.quality.summary import Summary
 
-_DEVICE_EVENTS = frozenset(
+DEVICE_EVENTS = frozenset(
     (
         *("no_audio_input", "no_track_data", "noisy_mic", "no_picture", "mic_changed"),
         *("cam_changed", "mic_denied", "cam_denied", "mic_missing", "cam_missing"),
         *("mic_failed", "cam_failed"),
     )
 )
+"""Events of calls that say something about a device; of others likely causes need nothing."""
+
 _BEFORE = 30  # Seconds before a spell in which an event belongs to it.
 
 
@@ -64,7 +66,7 @@ def _direction(signs: frozenset[str]) -> str:
 def is_device_reported(subject: Summary, spell: Spell) -> bool:
     """Whether a browser reported something about a device in a spell, or just before it."""
     return any(
-        spell.start - _BEFORE <= event.at < spell.end and event.what in _DEVICE_EVENTS
+        spell.start - _BEFORE <= event.at < spell.end and event.what in DEVICE_EVENTS
         for event in subject.events
     )
 
