@@ -1,11 +1,17 @@
 """The live page with very many meetings."""
 
+import re
 import time
 from pathlib import Path
 
 import msgspec
 
+from jmmc.alerting.evaluator import AlertEvaluator
+from jmmc.answers.queries import Queries
 from jmmc.core.model import Dialect, Sample, Session
+from jmmc.ingest.disk_guard import DiskGuard
+from jmmc.maintenance.incidents import IncidentFinder
+from jmmc.maintenance.schedule import rhythm_of
 from jmmc.quality.summarize import summarize
 from jmmc.quality.summary import Summary
 from jmmc.quality.thresholds import preset
@@ -14,6 +20,7 @@ from jmmc.settings import Settings
 from jmmc.stores.sqlite.store import SqliteStore
 from jmmc.web.site import create_app
 from tests.support.builders import call
+from tests.support.troubles import person
 
 
 def _running(number: int) -> Summary:
@@ -80,4 +87,68 @@ async def test_a_running_meeting_began_when_its_first_participant_came_who_may_h
     assert [meeting["began"] for meeting in live["meetings"]] == ["1970-01-02T04:53:20Z"]
     assert live["meetings"][0]["began"] == listed[0]["began"]
     assert live["meetings"][0]["id"] == listed[0]["id"]
+    await app.metrics.collector.close()
+
+
+async def test_an_incident_has_its_own_people_beside_all_in_calls_and_names_its_alert(
+    tmp_path: Path,
+) -> None:
+    store = SqliteStore(tmp_path / "calls.db")
+    await store.open()
+    now = int(time.time())
+    # One region fails for five minutes until now: 15 people in 3 meetings, of 30 in 6.
+    people = [
+        person(
+            number,
+            *([(now - 300, now)] if number < 15 else []),
+            there=(now - 900, now),
+            signs=("cut",),
+            region="eu" if number < 15 else "us",
+            room=f"room-{number // 5}",
+            running=True,
+        )
+        for number in range(30)
+    ]
+    settings = Settings.of(
+        store=f"sqlite:///{store.path}",
+        secret="x",
+        alerts=[{"name": "many", "kind": "incident", "participants": 10}],
+    )
+    finder = IncidentFinder(store, clock=time.time, holder="me")
+    async with finder.changing({}, people):
+        await store.reports.put_summaries(people)
+    async for _ in finder.find_noted():
+        pass
+    evaluator = AlertEvaluator(
+        Queries(store, rhythm=rhythm_of(settings)),
+        store,
+        settings,
+        disk=DiskGuard(store, settings),
+        pushes=lambda: 0,
+        holder="me",
+        clock=time.time,
+    )
+    await evaluator.step()
+    app = create_app(settings, store=store)
+    texts = {
+        "en": (
+            r"<b>1 incident:</b> (The region eu \(\d\d\s%\)) · affected people: 15"
+            r" · in calls now: 30 people in 6 meetings",
+            "The likely cause of an incident also follows from when the problems began and ended.",
+        ),
+        "fr": (
+            r"<b>1 incident\s:</b> (La région eu \(\d\d\s%\)) · personnes touchées\s: 15"
+            r" · actuellement en réunion\s: 30 personnes dans 6 réunions",
+            "se déduit aussi du moment où les problèmes ont commencé et fini.",
+        ),
+    }
+    for language, (verdict, note) in texts.items():
+        page = await call(
+            app, "GET", f"/?lang={language}", client="127.0.0.1", headers={"host": "127.0.0.1"}
+        )
+        html = page.body.decode()
+        found = re.search(verdict, html)
+        assert found, html
+        assert re.search(rf">{re.escape(found[1])}</a></p>", html), "the alert names the incident"
+        assert note in html
     await app.metrics.collector.close()
