@@ -125,6 +125,11 @@ async def test_an_incident_notifies_once_when_it_has_begun_and_once_when_it_is_o
     await server.evaluate(30)
     await server.evaluate(301)
     assert [kind for kind, *_ in receiver.events] == ["alert.firing", "alert.resolved"]
+    data = receiver.taken[-1]["data"] | {"told": "resolved", "since": _BAD[0], "at": _BAD[1]}
+    over = msgspec.convert(data, Notification)
+    assert over.summary.startswith("Resolved: 12 people in 4 meetings affected: region eu (")
+    assert "\n".join(chat_text(over)).startswith("Resolved: incident\n12 people in 4 meetings")
+    assert email_text(over)[0].startswith("[jmmc resolved] incident: 12 people in 4 meetings")
     await server.evaluate(60)
     assert len(receiver.events) == 2
 

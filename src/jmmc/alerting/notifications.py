@@ -39,6 +39,7 @@ _BEFORE = 1800  # Seconds that the linked page shows from before the alert began
 
 _LASTS = 7 * 86_400  # Seconds until Alertmanager drops an alert whose end never reaches it.
 _TEST_LASTS = 60
+_RESOLVED = "Resolved: "
 
 NotificationEvent = Literal["firing", "resolved", "test"]
 
@@ -216,7 +217,7 @@ def summarize(
     else:
         participants = _count_of(state, "fell_silent", "participant")
         what = f"no pushes arrive: {participants} fell silent at once"
-    prefix = {"firing": "", "resolved": "Resolved: ", "test": "Test, nothing is wrong: "}
+    prefix = {"firing": "", "resolved": _RESOLVED, "test": "Test, nothing is wrong: "}
     return prefix[event] + what
 
 
@@ -288,7 +289,8 @@ def email_text(notification: Notification) -> tuple[str, str]:
         lines += ["", f"incident   {note.sentence}", *([note.link] if note.link else [])]
     if notification.link:
         lines += ["", notification.link]
-    subject = f"[jmmc {notification.event}] {notification.rule}: {notification.summary}"
+    summary = notification.summary.removeprefix(_RESOLVED)  # The subject begins with the event.
+    subject = f"[jmmc {notification.event}] {notification.rule}: {summary}"
     return subject, "\n".join(lines) + "\n"
 
 
@@ -298,7 +300,7 @@ def chat_text(notification: Notification, *, markdown: bool = False) -> tuple[st
     Browsers report the names of regions: what chats would take for a mention, a link or markup in
     one is replaced.
     """
-    summary = notification.summary
+    summary = notification.summary.removeprefix(_RESOLVED)  # The title begins with the event.
     for note in notification.incidents:
         summary = summary.replace(note.sentence, _sentence_without_markup(note))
     if notification.value:
