@@ -74,8 +74,8 @@ class IncidentNote(Struct, frozen=True):
     @property
     def sentence(self) -> str:
         """What happened, in a few words."""
-        people = f"{self.people:,} {'person' if self.people == 1 else 'people'}"
-        meetings = f"{self.meetings:,} meeting{'s' * (self.meetings != 1)}"
+        people = counted(self.people, "person", "people")
+        meetings = counted(self.meetings, "meeting")
         causes = " or ".join(map(str, self.named))
         unclear = ", cause unclear" * (self.verdict in _UNCLEAR)
         tie = ", which explain it equally well" * (len(self.named) > 1 and self.verdict == _TIE)
@@ -226,8 +226,8 @@ def _where(rule: GroupRule, state: State) -> str:
 
 
 def _percent_of(state: State, share: str) -> str:
-    percent = state.figures.get(share, 0) * 100
-    return f"{percent:.{1 if 0 < percent < 9.95 else 0}f} %"
+    hundredths = state.figures.get(share, 0) * 100
+    return f"{hundredths:.{1 if 0 < hundredths < 9.95 else 0}f} %"
 
 
 def _recently(rule: GroupRule, state: State) -> str:

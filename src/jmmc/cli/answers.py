@@ -41,6 +41,7 @@ from jmmc.cli.terminal import (
 )
 from jmmc.cli.times import local_time, utc_option
 from jmmc.core.calendar import Period
+from jmmc.core.parts import parts_of
 from jmmc.core.text import counted, printable
 from jmmc.quality.differences import Difference, Mark
 from jmmc.quality.filters import DIMENSIONS, IncidentFilter
@@ -471,8 +472,7 @@ def _spark(
     """
     if not values:
         return "no data"
-    size = -(-len(values) // width)
-    means = [_mean(values[at : at + size]) for at in range(0, len(values), size)]
+    means = [_mean(part) for part in parts_of(values, -(-len(values) // width))]
     top = most or max((mean for mean in means if mean is not None), default=0) or 1
     return "".join(
         MARKS["unknown"] if mean is None else _BARS[min(8, max(0, round(mean / top * 8)))]

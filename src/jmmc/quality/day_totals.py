@@ -23,7 +23,7 @@ from msgspec import Struct
 from jmmc.quality.day_columns import Column, column_of, from_stored, tenth_of_good, to_stored
 from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.meetings import EMPTY_FOR, badness
-from jmmc.quality.outcomes import ATTEMPTS, FAILED, NO_MEDIA
+from jmmc.quality.outcomes import ATTEMPTS, FAILED_JOINS
 from jmmc.quality.people import digest_of
 from jmmc.quality.ratings import RatingSums, add_ratings, add_ratings_by
 from jmmc.quality.rollups import DAY, HAS_DETAILS, Fact
@@ -125,7 +125,7 @@ def totals_of(
     tenths = [0] * TENTHS
     failed: list[int] = []
     for began, ended, outcome, room, good, fair, poor in sorted(sessions, key=itemgetter(0)):
-        if outcome in (FAILED, NO_MEDIA):
+        if outcome in FAILED_JOINS:
             failed.append(began - start)
         if outcome in ATTEMPTS:
             continue

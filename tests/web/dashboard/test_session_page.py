@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from collections.abc import Sequence
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -78,16 +79,17 @@ _PUSHES = [
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("session_page") / "calls.db"
 
-    async def fill() -> None:
-        store = SqliteStore(path)
-        await store.open()
-        await store.append(_PUSHES)
-        async for _ in summarizer_of(store, Settings.of(), lambda: START + _DAY).upgrade():
-            pass
-        await store.close()
-
-    asyncio.run(fill())
+    asyncio.run(_fill(path, _PUSHES))
     return path
+
+
+async def _fill(path: Path, pushes: Sequence[Push]) -> None:
+    store = SqliteStore(path)
+    await store.open()
+    await store.append(pushes)
+    async for _ in summarizer_of(store, Settings.of(), lambda: START + _DAY).upgrade():
+        pass
+    await store.close()
 
 
 async def _html(path: Path, url: str, status: int = 200) -> str:
@@ -231,12 +233,7 @@ async def test_what_to_do_next_is_said_for_each_cause_of_a_tie(tmp_path: Path) -
         parts[0] = (10, first)
         pushes.append(_session(number, START, *parts, room=f"room-{(number - 1) // 4}"))
     path = tmp_path / "calls.db"
-    store = SqliteStore(path)
-    await store.open()
-    await store.append(pushes)
-    async for _ in summarizer_of(store, Settings.of(), lambda: START + _DAY).upgrade():
-        pass
-    await store.close()
+    await _fill(path, pushes)
     text = _text(await _html(path, f"/sessions/{1:024x}"))
     advice = text[text.index("What to do next:") : text.index("Timeline")]
     assert "explain this equally well" in text

@@ -9,6 +9,7 @@ from pymongo.errors import OperationFailure
 
 from jmmc.core.errors import UnusableStore
 from jmmc.core.model import Condition, SessionFilter
+from jmmc.core.parts import parts_of
 from jmmc.stores.mongo.connection import Connection
 from jmmc.stores.mongo.documents import all_of
 from jmmc.stores.mongo.errors import refusal_of
@@ -48,11 +49,10 @@ async def _later_documents(connection: Connection, selection: SessionFilter) -> 
     found = await collection.aggregate([{"$match": of_subject}, {"$group": {"_id": "$s"}}])
     sessions = [row["_id"] async for row in found]
     missing: list[Any] = []
-    for start in range(0, len(sessions), _LOOKED_UP):
-        piece = sessions[start : start + _LOOKED_UP]
-        cursor = collection.find({"_id": {"$in": piece}}, {"_id": True})
+    for part in parts_of(sessions, _LOOKED_UP):
+        cursor = collection.find({"_id": {"$in": part}}, {"_id": True})
         present = {row["_id"] async for row in cursor}
-        missing += [session for session in piece if session not in present]
+        missing += [session for session in part if session not in present]
     return {"$or": [{**session_query(selection), **later}, {"s": {"$in": missing[:_ERASED]}}]}
 
 

@@ -9,6 +9,7 @@ from typing import cast
 
 import msgspec
 
+from jmmc.core.parts import parts_of
 from jmmc.quality.day_columns import FORM
 from jmmc.quality.rollups import DAY
 from jmmc.quality.summary import Summary
@@ -76,9 +77,8 @@ def put_summaries(
         )
         for part in _parts(rows):
             _put_rows(connection, part)
-        for start in range(0, len(names), _TOGETHER):
-            part = names[start : start + _TOGETHER]
-            connection.execute(_names_statement(len(part)), list(chain.from_iterable(part)))
+        for named in parts_of(names, _TOGETHER):
+            connection.execute(_names_statement(len(named)), list(chain.from_iterable(named)))
         # A sample may have come since the session was read: then the session stays dirty.
         connection.execute(_COVERED, [_ENCODE(covered).decode()])
 
